@@ -109,7 +109,7 @@ bool ly_bcrypt_pbkdf(LyCrypto *crypto, LyBytes passphrase, LyBytes salt, uint32_
         return ly_error_set(
             error, LY_ERROR_INVALID,
             "bcrypt_pbkdf needs a passphrase, a salt, at least one round and an output of 1 to 1024 bytes");
-    /* Blocks are dealt out, not put one behind the other: byte i of block c goes to out[i * stride + c - 1]. */
+    /* Blocks are dealt out, not laid end to end: byte i of block c goes to out[i * stride + c - 1]. */
     size_t stride = (out_len + BLOCK_LEN - 1) / BLOCK_LEN, take = (out_len + stride - 1) / stride;
     Work *work = ly_secret_alloc(sizeof *work);
     uint8_t key[1024];
