@@ -22,7 +22,7 @@ typedef struct LyKexInfo {
     LyKexKind kind;
     LyHash hash;
     bool by_default;
-    const char *group; /* OpenSSL's group or curve name; NULL where there is none */
+    const char *group; /* as OpenSSL names it: "P-256", "modp_2048"; NULL where there is none */
 } LyKexInfo;
 
 typedef struct LyKex LyKex;

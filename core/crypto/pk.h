@@ -19,9 +19,10 @@ typedef struct LyDsaNumbers {
     LyBytes p, q, g, y, x; /* x empty: a public key */
 } LyDsaNumbers;
 
-/* All return NULL with LY_ERROR_INVALID for numbers that cannot be a key (RSA: 1024..16384 bits, e odd and >
- * 1; points on the curve, uncompressed 04||x||y), LY_ERROR_CRYPTO if libcrypto refuses. The halves are not
- * compared: ly_pk_check does. */
+/* All return NULL with LY_ERROR_INVALID for numbers that cannot be a key (RSA: 1024..16384 bits, e odd and
+ * above 1, below n; DSA: q of 160 bits; points on the curve, uncompressed 04||x||y). libcrypto's form of the
+ * key is made at the first use, which may fail with LY_ERROR_CRYPTO. The halves are not compared: ly_pk_check
+ * does. */
 LyPk *ly_pk_new_rsa(LyCrypto *crypto, const LyRsaNumbers *numbers, LyError *error);
 LyPk *ly_pk_new_dsa(LyCrypto *crypto, const LyDsaNumbers *numbers, LyError *error);
 LyPk *ly_pk_new_ecdsa(LyCrypto *crypto, LyCurve curve, LyBytes point, LyBytes scalar /* empty: public */,
