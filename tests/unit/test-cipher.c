@@ -1,5 +1,5 @@
-/* core/crypto: digests, one-shot ciphers, and packet protection against vectors of other implementations, every cipher with
- * every MAC, in both directions, and under damage. */
+/* core/crypto: digests, one-shot ciphers, and packet protection against vectors of other implementations,
+ * every cipher with every MAC, in both directions, and under damage. */
 #include <glib.h>
 
 #include "base/auto.h"
@@ -19,7 +19,8 @@ static LyBytes hex(LyBuf *into, const char *digits)
     ly_buf_clear(into);
     uint8_t *room = ly_buf_room(into, LY_MAX(len, (size_t)1));
     for (size_t i = 0; i < len; i++)
-        room[i] = (uint8_t)(g_ascii_xdigit_value(digits[2 * i]) << 4 | g_ascii_xdigit_value(digits[2 * i + 1]));
+        room[i] =
+            (uint8_t)(g_ascii_xdigit_value(digits[2 * i]) << 4 | g_ascii_xdigit_value(digits[2 * i + 1]));
     ly_buf_added(into, len);
     return ly_bytes(room, len);
 }
@@ -80,13 +81,15 @@ static void test_hmac(void)
          "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab21649"},
         {LY_SHA1, "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
          "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
-        {LY_MD5, "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f", "750c783e6ab0b503eaa86e310a5db738"},
+        {LY_MD5, "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+         "750c783e6ab0b503eaa86e310a5db738"},
         {LY_SHA256, "", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
     };
     LY_AUTO(ly_buf_free) LyBuf keys = {0}, texts = {0}, macs = {0};
     for (size_t i = 0; i < LY_COUNT(vectors); i++) {
         uint8_t mac[LY_HASH_MAX];
-        LyBytes key = hex(&keys, vectors[i].key), text = hex(&texts, vectors[i].text), want = hex(&macs, vectors[i].mac);
+        LyBytes key = hex(&keys, vectors[i].key), text = hex(&texts, vectors[i].text),
+                want = hex(&macs, vectors[i].mac);
         LyBytes parts[] = {ly_bytes_slice(text, 0, 3), ly_bytes_slice(text, 3, text.len)};
         g_assert_true(ly_hmac(crypto, vectors[i].hash, key, parts, 2, mac));
         g_assert_cmpmem(mac, ly_hash_len(vectors[i].hash), want.data, want.len);
@@ -102,7 +105,8 @@ static void test_once(void)
         {"aes128-ctr", "2b7e151628aed2a6abf7158809cf4f3c", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
          "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51",
          "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff"},
-        {"aes256-ctr", "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+        {"aes256-ctr", "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+         "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
          "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51",
          "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5"},
         {"aes128-cbc", "2b7e151628aed2a6abf7158809cf4f3c", "000102030405060708090a0b0c0d0e0f",
@@ -118,10 +122,11 @@ static void test_once(void)
          "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e"
          "21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091473f5985"
          "4d5c2af327cd64a62cf35abd2ba6fab4"},
-        {"aes256-gcm@openssh.com", "0000000000000000000000000000000000000000000000000000000000000000", "000000000000000000000000",
-         "", "530f8afbc74536b9a963b4f1c4cb738b"},
-        {"aes256-gcm", "0000000000000000000000000000000000000000000000000000000000000000", "000000000000000000000000",
-         "00000000000000000000000000000000", "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"},
+        {"aes256-gcm@openssh.com", "0000000000000000000000000000000000000000000000000000000000000000",
+         "000000000000000000000000", "", "530f8afbc74536b9a963b4f1c4cb738b"},
+        {"aes256-gcm", "0000000000000000000000000000000000000000000000000000000000000000",
+         "000000000000000000000000", "00000000000000000000000000000000",
+         "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"},
         /* RFC 8439 A.1 test vector 2 is block 1 of the key stream of zeros; the tag is computed apart */
         {"chacha20-poly1305@openssh.com",
          "0000000000000000000000000000000000000000000000000000000000000000"
@@ -135,12 +140,14 @@ static void test_once(void)
     };
     LY_AUTO(ly_buf_free) LyBuf keys = {0}, ivs = {0}, plains = {0}, sealeds = {0}, out = {0};
     for (size_t i = 0; i < LY_COUNT(vectors); i++) {
-        LyBytes cipher = ly_bytes_str(vectors[i].cipher), key = hex(&keys, vectors[i].key), iv = hex(&ivs, vectors[i].iv);
+        LyBytes cipher = ly_bytes_str(vectors[i].cipher), key = hex(&keys, vectors[i].key),
+                iv = hex(&ivs, vectors[i].iv);
         LyBytes plain = hex(&plains, vectors[i].plain), sealed = hex(&sealeds, vectors[i].sealed);
         LyError error = {0};
         size_t key_len, iv_len, block_len, tag_len;
         g_assert_true(ly_cipher_once_lengths(crypto, cipher, &key_len, &iv_len, &block_len, &tag_len));
-        g_assert_true(key_len == key.len && iv_len == iv.len && plain.len + tag_len == sealed.len && block_len >= 8);
+        g_assert_true(key_len == key.len && iv_len == iv.len && plain.len + tag_len == sealed.len &&
+                      block_len >= 8);
         ly_buf_clear(&out);
         ly_buf_add_str(&out, "x");
         g_assert_true(ly_cipher_once(crypto, cipher, true, key, iv, plain, &out, &error));
@@ -156,27 +163,41 @@ static void test_once(void)
             g_assert_true(error.code == LY_ERROR_VERIFY && out.len == 0);
             sealeds.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
-        g_assert_false(ly_cipher_once(crypto, cipher, false, ly_bytes_slice(key, 1, key.len), iv, sealed, &out, &error));
+        g_assert_false(
+            ly_cipher_once(crypto, cipher, false, ly_bytes_slice(key, 1, key.len), iv, sealed, &out, &error));
         g_assert_cmpint(error.code, ==, LY_ERROR_INVALID);
-        g_assert_false(ly_cipher_once(crypto, cipher, false, key, ly_bytes(key.data, iv.len + 1), sealed, &out, &error));
+        g_assert_false(
+            ly_cipher_once(crypto, cipher, false, key, ly_bytes(key.data, iv.len + 1), sealed, &out, &error));
         g_assert_cmpint(error.code, ==, LY_ERROR_INVALID);
         if (tag_len || strstr(vectors[i].cipher, "cbc")) {
-            g_assert_false(ly_cipher_once(crypto, cipher, false, key, iv, ly_bytes_slice(sealed, 0, 15), &out, &error));
+            g_assert_false(
+                ly_cipher_once(crypto, cipher, false, key, iv, ly_bytes_slice(sealed, 0, 15), &out, &error));
             g_assert_cmpint(error.code, ==, LY_ERROR_INVALID);
         }
     }
     /* What is not a cipher of key files is not known, whatever OpenSSL knows. */
-    static const char *const strangers[] = {"", "aes512-cbc", "AES-256-XTS", "AES-256-GCM", "AES-128-WRAP", "AES-128-CBC-HMAC-SHA1",
-                                            "AES-128-CBC-CTS", "AES-128-ECB", "NULL", "AES-256-CBC AES-256-CBC AES-256-CBC"};
+    static const char *const strangers[] = {"",
+                                            "aes512-cbc",
+                                            "AES-256-XTS",
+                                            "AES-256-GCM",
+                                            "AES-128-WRAP",
+                                            "AES-128-CBC-HMAC-SHA1",
+                                            "AES-128-CBC-CTS",
+                                            "AES-128-ECB",
+                                            "NULL",
+                                            "AES-256-CBC AES-256-CBC AES-256-CBC"};
     for (size_t i = 0; i < LY_COUNT(strangers); i++) {
         LyError error = {0};
-        g_assert_false(ly_cipher_once(crypto, ly_bytes_str(strangers[i]), true, LY_BYTES(""), LY_BYTES(""), LY_BYTES(""), &out, &error));
+        g_assert_false(ly_cipher_once(crypto, ly_bytes_str(strangers[i]), true, LY_BYTES(""), LY_BYTES(""),
+                                      LY_BYTES(""), &out, &error));
         g_assert_cmpint(error.code, ==, LY_ERROR_UNSUPPORTED);
     }
     size_t key_len, iv_len, block_len, tag_len;
-    g_assert_true(ly_cipher_once_lengths(crypto, LY_BYTES("DES-EDE3-CBC"), &key_len, &iv_len, &block_len, &tag_len));
+    g_assert_true(
+        ly_cipher_once_lengths(crypto, LY_BYTES("DES-EDE3-CBC"), &key_len, &iv_len, &block_len, &tag_len));
     g_assert_true(key_len == 24 && iv_len == 8 && block_len == 8 && tag_len == 0);
-    g_assert_true(ly_cipher_once_lengths(crypto, LY_BYTES("AES-256-CFB"), &key_len, &iv_len, &block_len, &tag_len));
+    g_assert_true(
+        ly_cipher_once_lengths(crypto, LY_BYTES("AES-256-CFB"), &key_len, &iv_len, &block_len, &tag_len));
     g_assert_true(key_len == 32 && iv_len == 16 && block_len == 1 && tag_len == 0);
 }
 
@@ -195,16 +216,19 @@ static void test_names(void)
                           "aes128-ctr,aes192-ctr,aes256-ctr");
     ly_buf_clear(&names);
     ly_cipher_names(plain, false, &names);
-    g_assert_true(ly_names_valid(ly_buf_bytes(&names)) && !ly_names_contain(ly_buf_bytes(&names), LY_BYTES("arcfour")));
+    g_assert_true(ly_names_valid(ly_buf_bytes(&names)) &&
+                  !ly_names_contain(ly_buf_bytes(&names), LY_BYTES("arcfour")));
     g_assert_true(ly_names_contain(ly_buf_bytes(&names), LY_BYTES("3des-cbc")));
     /* A legacy cipher without its provider is refused, not used. */
     uint8_t key[16] = {0};
-    g_assert_null(ly_protection_new(plain, ly_cipher_find(LY_BYTES("arcfour")), ly_mac_find(LY_BYTES("hmac-md5")), ly_bytes(key, 16),
-                                    LY_BYTES(""), ly_bytes(key, 16), true, &error));
+    g_assert_null(ly_protection_new(plain, ly_cipher_find(LY_BYTES("arcfour")),
+                                    ly_mac_find(LY_BYTES("hmac-md5")), ly_bytes(key, 16), LY_BYTES(""),
+                                    ly_bytes(key, 16), true, &error));
     g_assert_cmpint(error.code, ==, LY_ERROR_CRYPTO);
     ly_buf_clear(&names);
     ly_cipher_names(crypto, false, &names);
-    g_assert_true(ly_names_contain(ly_buf_bytes(&names), LY_BYTES("arcfour")) == ly_crypto_has_legacy(crypto));
+    g_assert_true(ly_names_contain(ly_buf_bytes(&names), LY_BYTES("arcfour")) ==
+                  ly_crypto_has_legacy(crypto));
     ly_buf_clear(&names);
     ly_mac_names(plain, true, &names);
     g_assert_cmpstr(ly_buf_str(&names), ==,
@@ -232,7 +256,8 @@ static LyProtection *new_end(const LyCipherInfo *cipher, const LyMacInfo *mac, b
 {
     uint8_t key[64], iv[64], mac_key[64];
     LyError error = {0};
-    LyProtection *end = ly_protection_new(crypto, cipher, mac, counting(key, 0, cipher->key_len), counting(iv, 0xa0, cipher->iv_len),
+    LyProtection *end = ly_protection_new(crypto, cipher, mac, counting(key, 0, cipher->key_len),
+                                          counting(iv, 0xa0, cipher->iv_len),
                                           counting(mac_key, 0x40, mac ? mac->key_len : 0), encrypt, &error);
     g_assert_cmpstr(error.message, ==, "");
     g_assert_nonnull(end);
@@ -241,7 +266,12 @@ static LyProtection *new_end(const LyCipherInfo *cipher, const LyMacInfo *mac, b
 
 static Ends new_ends(const char *cipher, const char *mac, uint32_t seq)
 {
-    Ends ends = {ly_cipher_find(ly_bytes_str(cipher)), mac ? ly_mac_find(ly_bytes_str(mac)) : NULL, NULL, NULL, seq, seq};
+    Ends ends = {ly_cipher_find(ly_bytes_str(cipher)),
+                 mac ? ly_mac_find(ly_bytes_str(mac)) : NULL,
+                 NULL,
+                 NULL,
+                 seq,
+                 seq};
     ends.seal = cipher ? new_end(ends.cipher, ends.mac, true) : ly_protection_new_none();
     ends.open = cipher ? new_end(ends.cipher, ends.mac, false) : ly_protection_new_none();
     return ends;
@@ -293,8 +323,8 @@ static void open_packet(Ends *ends, uint8_t *wire, size_t total, LyBytes payload
 
 static const LyBytes greeting = {(const uint8_t *)"\x5ehello, world", 13};
 
-/* Two packets of `greeting`, sequence numbers ffffffff and 0, made by another program from key 00 01 ..., IV a0 a1 ..., MAC key
- * 40 41 ... and padding e0 e1 ... */
+/* Two packets of `greeting`, sequence numbers ffffffff and 0, made by another program from key 00 01 ..., IV
+ * a0 a1 ..., MAC key 40 41 ... and padding e0 e1 ... */
 static void test_packet_vectors(void)
 {
     static const struct {
@@ -341,9 +371,11 @@ static void test_packet_vectors(void)
             continue;
         Ends ends = new_ends(vectors[i].cipher, vectors[i].mac, UINT32_MAX);
         LyBytes wire = hex(&wires, vectors[i].wire);
-        LyBytes parts[] = {ly_bytes_slice(greeting, 0, 1), ly_bytes_slice(greeting, 1, 5), ly_bytes_slice(greeting, 6, 99)};
+        LyBytes parts[] = {ly_bytes_slice(greeting, 0, 1), ly_bytes_slice(greeting, 1, 5),
+                           ly_bytes_slice(greeting, 6, 99)};
         uint8_t made[256];
-        size_t first = seal_packet(&ends, parts, 3, made), both = first + seal_packet(&ends, &greeting, 1, made + first);
+        size_t first = seal_packet(&ends, parts, 3, made),
+               both = first + seal_packet(&ends, &greeting, 1, made + first);
         g_assert_cmpmem(made, both, wire.data, wire.len);
         open_packet(&ends, made, first, greeting);
         open_packet(&ends, made + first, both - first, greeting);
@@ -374,17 +406,20 @@ static void each_pair(void (*body)(const char *cipher, const char *mac))
 
 static uint8_t *payload_bytes, *wire_bytes; /* PACKET_ROOM each */
 
-/* Payloads of many sizes in several parts, over the wrap of the sequence number, some packets ahead of their opening, while
- * the other direction does the same with packets of its own. */
+/* Payloads of many sizes in several parts, over the wrap of the sequence number, some packets ahead of their
+ * opening, while the other direction does the same with packets of its own. */
 static void round_trip(const char *cipher, const char *mac)
 {
     static const size_t sizes[] = {0, 1, 8, 31, 32768, 2, 255};
     Ends ends[2] = {new_ends(cipher, mac, UINT32_MAX - 2), new_ends(cipher, mac, 0)};
     for (size_t i = 0; i < LY_COUNT(sizes); i++) {
         for (size_t way = 0; way < 2; way++) {
-            LyBytes all = ly_bytes(payload_bytes + i + way, sizes[i]), next = ly_bytes(payload_bytes + i + way + 9, 17);
+            LyBytes all = ly_bytes(payload_bytes + i + way, sizes[i]),
+                    next = ly_bytes(payload_bytes + i + way + 9, 17);
             size_t cut = sizes[i] / 3, cut2 = cut + LY_MIN(sizes[i] - cut, (size_t)21);
-            LyBytes parts[] = {ly_bytes_slice(all, 0, cut), {NULL, 0}, ly_bytes_slice(all, cut, cut2 - cut),
+            LyBytes parts[] = {ly_bytes_slice(all, 0, cut),
+                               {NULL, 0},
+                               ly_bytes_slice(all, cut, cut2 - cut),
                                ly_bytes_slice(all, cut2, sizes[i])};
             size_t total = seal_packet(&ends[way], parts, LY_COUNT(parts), wire_bytes);
             size_t more = seal_packet(&ends[way], &next, 1, wire_bytes + total);
@@ -402,11 +437,13 @@ static void test_round_trips(void)
     round_trip(NULL, NULL);
 }
 
-static void must_not_open(const char *cipher, const char *mac, uint32_t seq, const uint8_t *wire, size_t total)
+static void must_not_open(const char *cipher, const char *mac, uint32_t seq, const uint8_t *wire,
+                          size_t total)
 {
     uint8_t copy[1024] = {0};
     uint32_t packet_length;
-    Ends ends = {ly_cipher_find(ly_bytes_str(cipher)), mac ? ly_mac_find(ly_bytes_str(mac)) : NULL, NULL, NULL, 0, 0};
+    Ends ends = {
+        ly_cipher_find(ly_bytes_str(cipher)), mac ? ly_mac_find(ly_bytes_str(mac)) : NULL, NULL, NULL, 0, 0};
     LyProtection *open = new_end(ends.cipher, ends.mac, false);
     memcpy(copy, wire, total);
     g_assert_true(ly_protection_length(open, seq, copy, &packet_length));
@@ -420,7 +457,8 @@ static void flip_bits(const char *cipher, const char *mac)
 {
     /* All MACs with one cipher of each kind, all ciphers with one MAC of each kind. */
     bool all_macs = g_str_equal(cipher, "aes128-ctr") || g_str_equal(cipher, "aes128-cbc");
-    if (mac && !all_macs && !g_str_equal(mac, "hmac-sha2-256") && !g_str_equal(mac, "hmac-sha1-etm@openssh.com"))
+    if (mac && !all_macs && !g_str_equal(mac, "hmac-sha2-256") &&
+        !g_str_equal(mac, "hmac-sha1-etm@openssh.com"))
         return;
     uint8_t wire[256];
     Ends ends = new_ends(cipher, mac, 5);
@@ -430,7 +468,8 @@ static void flip_bits(const char *cipher, const char *mac)
         must_not_open(cipher, mac, 5, wire, total);
         wire[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
-    /* The right packet at the wrong place in the stream: GCM counts for itself, the others go by the number they are told. */
+    /* The right packet at the wrong place in the stream: GCM counts for itself, the others go by the number
+     * they are told. */
     uint8_t second[256];
     size_t second_total = seal_packet(&ends, &greeting, 1, second);
     if (ends.cipher->kind == LY_CIPHER_GCM)
@@ -452,7 +491,8 @@ static void test_refusals(void)
 {
     uint8_t key[64] = {0}, wire[256];
     LyError error = {0};
-    const LyCipherInfo *gcm = ly_cipher_find(LY_BYTES("aes128-gcm@openssh.com")), *ctr = ly_cipher_find(LY_BYTES("aes128-ctr"));
+    const LyCipherInfo *gcm = ly_cipher_find(LY_BYTES("aes128-gcm@openssh.com")),
+                       *ctr = ly_cipher_find(LY_BYTES("aes128-ctr"));
     const LyMacInfo *mac = ly_mac_find(LY_BYTES("hmac-sha2-256"));
     LyBytes k16 = {key, 16}, k12 = {key, 12}, k32 = {key, 32}, none = {0};
     g_assert_null(ly_protection_new(crypto, gcm, mac, k16, k12, k32, true, &error));

@@ -11,7 +11,8 @@ static uint8_t text[TEXT_LEN];
 /* Words in random order: compresses, but not to nothing. */
 static void make_text(void)
 {
-    static const char *const words[] = {"channel ", "window ", "packet\n", "handle\0\1", "\xff\xfe", "0123456789"};
+    static const char *const words[] = {"channel ",   "window ",  "packet\n",
+                                        "handle\0\1", "\xff\xfe", "0123456789"};
     for (size_t at = 0; at < TEXT_LEN;) {
         const char *word = words[g_test_rand_int_range(0, LY_COUNT(words))];
         size_t len = LY_MIN(strlen(word) + 1, TEXT_LEN - at);
@@ -47,7 +48,8 @@ static void test_round_trip(void)
     ly_compressor_free(inflater);
 }
 
-/* Bytes that do not compress, so that input and output fill their rooms unevenly; and what stands in `out` before stays. */
+/* Bytes that do not compress, so that input and output fill their rooms unevenly; and what stands in `out`
+ * before stays. */
 static void test_noise(void)
 {
     LyCompressor *deflater = ly_compressor_new(false), *inflater = ly_compressor_new(true);
@@ -59,7 +61,8 @@ static void test_noise(void)
         ly_buf_add_str(&wire, "head");
         ly_buf_add_str(&back, "head");
         g_assert_true(ly_compressor_deflate(deflater, &(LyBytes){noise, len}, 1, &wire));
-        g_assert_true(ly_compressor_inflate(inflater, ly_bytes_slice(ly_buf_bytes(&wire), 4, wire.len), &back, NULL));
+        g_assert_true(
+            ly_compressor_inflate(inflater, ly_bytes_slice(ly_buf_bytes(&wire), 4, wire.len), &back, NULL));
         g_assert_cmpmem(back.data, 4, "head", 4);
         g_assert_cmpmem(back.data + 4, back.len - 4, noise, len);
     }
@@ -122,7 +125,8 @@ static void test_damage(void)
     for (size_t len = 0; len < wire.len; len++) {
         LyCompressor *inflater = ly_compressor_new(true);
         ly_buf_clear(&back);
-        g_assert_true(ly_compressor_inflate(inflater, ly_bytes_slice(ly_buf_bytes(&wire), 0, len), &back, NULL));
+        g_assert_true(
+            ly_compressor_inflate(inflater, ly_bytes_slice(ly_buf_bytes(&wire), 0, len), &back, NULL));
         g_assert_cmpuint(back.len, <=, 200);
         ly_compressor_free(inflater);
     }

@@ -1,4 +1,5 @@
-/* core/crypto: key derivation against published vectors, and key files of another program opened with what it gives. */
+/* core/crypto: key derivation against published vectors, and key files of another program opened with what it
+ * gives. */
 #include <glib.h>
 
 #include "base/auto.h"
@@ -28,9 +29,10 @@ static void test_pbkdf2(void)
     } vectors[] = {
         /* RFC 6070, then RFC 7914 section 11 */
         {LY_SHA1, LY_BYTES("password"), LY_BYTES("salt"), 1, 20, "0c60c80f961f0e71f3a9b524af6012062fe037a6"},
-        {LY_SHA1, LY_BYTES("password"), LY_BYTES("salt"), 4096, 20, "4b007901b765489abead49d926f721d065a429c1"},
-        {LY_SHA1, LY_BYTES("passwordPASSWORDpassword"), LY_BYTES("saltSALTsaltSALTsaltSALTsaltSALTsalt"), 4096, 25,
-         "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038"},
+        {LY_SHA1, LY_BYTES("password"), LY_BYTES("salt"), 4096, 20,
+         "4b007901b765489abead49d926f721d065a429c1"},
+        {LY_SHA1, LY_BYTES("passwordPASSWORDpassword"), LY_BYTES("saltSALTsaltSALTsaltSALTsaltSALTsalt"),
+         4096, 25, "3d2eec4fe41c849b80c8d83662c0e44a8b291a964cf2f07038"},
         {LY_SHA1, LY_BYTES("pass\0word"), LY_BYTES("sa\0lt"), 4096, 16, "56fa6aa75548099dcc37d7f03425e0c3"},
         {LY_SHA256, LY_BYTES("passwd"), LY_BYTES("salt"), 1, 64,
          "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
@@ -42,8 +44,8 @@ static void test_pbkdf2(void)
     uint8_t key[64];
     LyError error = {0};
     for (size_t i = 0; i < LY_COUNT(vectors); i++) {
-        g_assert_true(ly_pbkdf2(crypto, vectors[i].hash, vectors[i].passphrase, vectors[i].salt, vectors[i].iterations, key,
-                                vectors[i].len, &error));
+        g_assert_true(ly_pbkdf2(crypto, vectors[i].hash, vectors[i].passphrase, vectors[i].salt,
+                                vectors[i].iterations, key, vectors[i].len, &error));
         assert_hex(key, vectors[i].len, vectors[i].key);
     }
     g_assert_true(ly_pbkdf2(crypto, LY_SHA256, LY_BYTES(""), (LyBytes){0}, 1, key, 32, &error));
@@ -60,7 +62,8 @@ static void test_scrypt(void)
     assert_hex(key, 64,
                "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
                "fcd0069ded0948f8326a753a0fc81f17e8d3e0fb2e0d3628cf35e20c38d18906");
-    g_assert_true(ly_scrypt(crypto, LY_BYTES("password"), LY_BYTES("NaCl"), 1024, 8, 16, 2 << 20, key, 64, &error));
+    g_assert_true(
+        ly_scrypt(crypto, LY_BYTES("password"), LY_BYTES("NaCl"), 1024, 8, 16, 2 << 20, key, 64, &error));
     assert_hex(key, 64,
                "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
                "2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640");
@@ -69,20 +72,16 @@ static void test_scrypt(void)
         uint32_t r, p;
         LyErrorCode code;
     } refused[] = {
-        {0, 8, 1, LY_ERROR_INVALID},
-        {1, 8, 1, LY_ERROR_INVALID},
-        {1000, 8, 1, LY_ERROR_INVALID},
-        {1024, 0, 1, LY_ERROR_INVALID},
-        {1024, 8, 0, LY_ERROR_INVALID},
-        {1024, 1 << 15, 1 << 15, LY_ERROR_INVALID},
-        {1 << 16, 1, 1, LY_ERROR_INVALID},
-        {1024, 8, 1024, LY_ERROR_LIMIT},
-        {1 << 20, 8, 1, LY_ERROR_LIMIT},
-        {(uint64_t)1 << 63, 8, 1, LY_ERROR_LIMIT},
+        {0, 8, 1, LY_ERROR_INVALID},       {1, 8, 1, LY_ERROR_INVALID},
+        {1000, 8, 1, LY_ERROR_INVALID},    {1024, 0, 1, LY_ERROR_INVALID},
+        {1024, 8, 0, LY_ERROR_INVALID},    {1024, 1 << 15, 1 << 15, LY_ERROR_INVALID},
+        {1 << 16, 1, 1, LY_ERROR_INVALID}, {1024, 8, 1024, LY_ERROR_LIMIT},
+        {1 << 20, 8, 1, LY_ERROR_LIMIT},   {(uint64_t)1 << 63, 8, 1, LY_ERROR_LIMIT},
         {2, 1 << 29, 1, LY_ERROR_LIMIT},
     };
     for (size_t i = 0; i < LY_COUNT(refused); i++) {
-        g_assert_false(ly_scrypt(crypto, LY_BYTES("x"), LY_BYTES("y"), refused[i].n, refused[i].r, refused[i].p, 2 << 20, key, 64, &error));
+        g_assert_false(ly_scrypt(crypto, LY_BYTES("x"), LY_BYTES("y"), refused[i].n, refused[i].r,
+                                 refused[i].p, 2 << 20, key, 64, &error));
         g_assert_cmpint(error.code, ==, refused[i].code);
     }
     /* What our own sum of the memory lets through, libcrypto takes too: right at the limit. */
@@ -96,10 +95,14 @@ static void test_pem_kdf(void)
 {
     /* `openssl enc -aes-256-cbc -md md5 -S 0123456789abcdef -P -pass pass:lanyard`: key and IV */
     uint8_t key[48];
-    g_assert_true(ly_pem_kdf(crypto, LY_BYTES("lanyard"), LY_BYTES("\x01\x23\x45\x67\x89\xab\xcd\xef"), key, sizeof key, NULL));
-    assert_hex(key, sizeof key, "50180274420713522e5629085f74809ab378c85ed1b236726a2c98950fb6913935ec4f51b218ed864d4c24bad865ac94");
+    g_assert_true(ly_pem_kdf(crypto, LY_BYTES("lanyard"), LY_BYTES("\x01\x23\x45\x67\x89\xab\xcd\xef"), key,
+                             sizeof key, NULL));
+    assert_hex(
+        key, sizeof key,
+        "50180274420713522e5629085f74809ab378c85ed1b236726a2c98950fb6913935ec4f51b218ed864d4c24bad865ac94");
     memset(key, 0, sizeof key);
-    g_assert_true(ly_pem_kdf(crypto, LY_BYTES("lanyard"), LY_BYTES("\x01\x23\x45\x67\x89\xab\xcd\xef"), key, 24, NULL));
+    g_assert_true(
+        ly_pem_kdf(crypto, LY_BYTES("lanyard"), LY_BYTES("\x01\x23\x45\x67\x89\xab\xcd\xef"), key, 24, NULL));
     assert_hex(key + 20, 8, "d1b2367200000000");
 }
 
@@ -112,7 +115,8 @@ static void test_bcrypt(void)
         const char *key;
     } vectors[] = {
         /* of OpenBSD's regression tests */
-        {LY_BYTES("password"), LY_BYTES("salt"), 4, 32, "5bbf0cc293587f1c3635555c27796598d47e579071bf427e9d8fbe842aba34d9"},
+        {LY_BYTES("password"), LY_BYTES("salt"), 4, 32,
+         "5bbf0cc293587f1c3635555c27796598d47e579071bf427e9d8fbe842aba34d9"},
         {LY_BYTES("password"), LY_BYTES("\0"), 4, 16, "c12b566235eee04c212598970a579a67"},
         {LY_BYTES("password"), LY_BYTES("salt"), 8, 64,
          "e1367ec5151a33faac4cc1c144cd23fa15d5548493ecc99b9b5d9c0d3b27bec7"
@@ -121,7 +125,8 @@ static void test_bcrypt(void)
     uint8_t key[1024] = {0}, other[1024];
     LyError error = {0};
     for (size_t i = 0; i < LY_COUNT(vectors); i++) {
-        g_assert_true(ly_bcrypt_pbkdf(crypto, vectors[i].passphrase, vectors[i].salt, vectors[i].rounds, key, vectors[i].len, &error));
+        g_assert_true(ly_bcrypt_pbkdf(crypto, vectors[i].passphrase, vectors[i].salt, vectors[i].rounds, key,
+                                      vectors[i].len, &error));
         assert_hex(key, vectors[i].len, vectors[i].key);
     }
     /* Blocks are dealt out: 33 bytes take two blocks in turns, so its even bytes are the first block. */
@@ -140,7 +145,8 @@ static void test_bcrypt(void)
     g_assert_true(error.code == LY_ERROR_INVALID && other[0] == 0x55);
 }
 
-/* Opens an openssh-key-v1 file of ssh-keygen -t ed25519 -C test; the check numbers and the fields tell whether it went right. */
+/* Opens an openssh-key-v1 file of ssh-keygen -t ed25519 -C test; the check numbers and the fields tell
+ * whether it went right. */
 static bool open_key(const char *base64, const char *cipher, LyBytes passphrase)
 {
     LY_AUTO(ly_buf_free) LyBuf file = {0}, fields = {0};
@@ -162,7 +168,8 @@ static bool open_key(const char *base64, const char *cipher, LyBytes passphrase)
     LyBytes sealed = ly_get_bytes(&reader, private_len + tag_len);
     g_assert_true(ly_reader_done(&reader) && private_len % block_len == 0);
     g_assert_true(ly_bcrypt_pbkdf(crypto, passphrase, salt, rounds, key, key_len + iv_len, &error));
-    if (!ly_cipher_once(crypto, name, false, ly_bytes(key, key_len), ly_bytes(key + key_len, iv_len), sealed, &fields, &error)) {
+    if (!ly_cipher_once(crypto, name, false, ly_bytes(key, key_len), ly_bytes(key + key_len, iv_len), sealed,
+                        &fields, &error)) {
         g_assert_cmpint(error.code, ==, LY_ERROR_VERIFY);
         return false;
     }
@@ -172,7 +179,8 @@ static bool open_key(const char *base64, const char *cipher, LyBytes passphrase)
         return false;
     g_assert_true(ly_bytes_is(ly_get_string(&reader), "ssh-ed25519"));
     LyBytes public_key = ly_get_string(&reader), private_key = ly_get_string(&reader);
-    g_assert_true(public_key.len == 32 && private_key.len == 64 && ly_bytes_is(ly_get_string(&reader), "test"));
+    g_assert_true(public_key.len == 32 && private_key.len == 64 &&
+                  ly_bytes_is(ly_get_string(&reader), "test"));
     g_assert_true(ly_bytes_equal(public_key, ly_bytes_slice(private_key, 32, 32)));
     g_assert_true(ly_bytes_equal(public_key, ly_bytes_slice(public_blob, public_blob.len - 32, 32)));
     return !reader.failed;
@@ -183,13 +191,12 @@ static void test_key_files(void)
     static const struct {
         const char *cipher, *base64;
     } files[] = {
-        {"aes256-ctr",
-         "b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABBb+nYnW/"
-         "8ED+riZa/l8NYjAAAAAwAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIB37P5JGH02GkLdr"
-         "L5+pdB9ZFwJMgrJwNEdpyxZOX3/iAAAAkPQcMZTD6OsZKRK9ITRDIgd0E6lxWm07xNJIbJ"
-         "CnXS2DMAelOYHBEoW9ASXFf7YkwpaXYyFPPiAwh+SouBkFJjBuRMypWH3NV0ySvLw83yp9"
-         "Qbd7wgI4kcc+ZVvUHXw5FWqDIqiZQpF4QfcHniUFvTwpbBgRVwfpAon7Kj9wXWSujMSs6/"
-         "t7uDGlOhH8C9CF/w=="},
+        {"aes256-ctr", "b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABBb+nYnW/"
+                       "8ED+riZa/l8NYjAAAAAwAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIB37P5JGH02GkLdr"
+                       "L5+pdB9ZFwJMgrJwNEdpyxZOX3/iAAAAkPQcMZTD6OsZKRK9ITRDIgd0E6lxWm07xNJIbJ"
+                       "CnXS2DMAelOYHBEoW9ASXFf7YkwpaXYyFPPiAwh+SouBkFJjBuRMypWH3NV0ySvLw83yp9"
+                       "Qbd7wgI4kcc+ZVvUHXw5FWqDIqiZQpF4QfcHniUFvTwpbBgRVwfpAon7Kj9wXWSujMSs6/"
+                       "t7uDGlOhH8C9CF/w=="},
         {"chacha20-poly1305@openssh.com",
          "b3BlbnNzaC1rZXktdjEAAAAAHWNoYWNoYTIwLXBvbHkxMzA1QG9wZW5zc2guY29tAAAABm"
          "JjcnlwdAAAABgAAAAQJhah6TYM8CgYZbi609McLQAAAAIAAAABAAAAMwAAAAtzc2gtZWQy"
@@ -197,13 +204,12 @@ static void test_key_files(void)
          "maxXguEaqjHZO/TbjvjkVYaK68u+3CBUGCiLMuhWk0H5PSPe/h9Z72e6WxNRob6A/ClYBc"
          "Uo+VhNQ91eKFkQW9JTd7wy15bqDHjaXqEGuB14+Qvcax6xHk2HJCvmHKYiKBPG3zcZE90w"
          "EBN/1cU9x6B2fSQ/nYX49RKfu2rHVVbcb0f94hpQpI9jZkmAIidw=="},
-        {"aes256-gcm@openssh.com",
-         "b3BlbnNzaC1rZXktdjEAAAAAFmFlczI1Ni1nY21Ab3BlbnNzaC5jb20AAAAGYmNyeXB0AA"
-         "AAGAAAABBXv5N53b2+yqeSN/kC/aTDAAAAAQAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAA"
-         "INzfAQV++gbPO22VYU0aKYnzFkGJPzceYhekODZggQE5AAAAkOkAS5+LIywYrp3M9p1sRx"
-         "c22LRWf0uZZUqJzsiv571Bt1BmIaM6jOVvOk3Z9zA8hrxLrDULbS+Ze+MLGDG/Uu4Rm/PW"
-         "AgtGT2L0kzOq+5GsvjpV4+LkBbHR2mhWQuq8IUkvDPsFpvuN+cxeHcywHmPJWjLWeoJ+Wg"
-         "2CW6OBvvFkyTMvggMDhyE8nLYvl+OkIl3jIxtY+HRvx/ssFOiR8SQ="},
+        {"aes256-gcm@openssh.com", "b3BlbnNzaC1rZXktdjEAAAAAFmFlczI1Ni1nY21Ab3BlbnNzaC5jb20AAAAGYmNyeXB0AA"
+                                   "AAGAAAABBXv5N53b2+yqeSN/kC/aTDAAAAAQAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAA"
+                                   "INzfAQV++gbPO22VYU0aKYnzFkGJPzceYhekODZggQE5AAAAkOkAS5+LIywYrp3M9p1sRx"
+                                   "c22LRWf0uZZUqJzsiv571Bt1BmIaM6jOVvOk3Z9zA8hrxLrDULbS+Ze+MLGDG/Uu4Rm/PW"
+                                   "AgtGT2L0kzOq+5GsvjpV4+LkBbHR2mhWQuq8IUkvDPsFpvuN+cxeHcywHmPJWjLWeoJ+Wg"
+                                   "2CW6OBvvFkyTMvggMDhyE8nLYvl+OkIl3jIxtY+HRvx/ssFOiR8SQ="},
     };
     for (size_t i = 0; i < LY_COUNT(files); i++) {
         g_assert_true(open_key(files[i].base64, files[i].cipher, LY_BYTES("correct horse")));
