@@ -30,11 +30,12 @@ size_t ly_protection_head_len(const LyProtection *protection);
  * in place: call it exactly once a packet. False if libcrypto fails. */
 LY_MUST_CHECK bool ly_protection_length(LyProtection *protection, uint32_t seq, uint8_t *head, uint32_t *packet_length);
 /* Checks and decrypts in place a whole packet (4 + packet_length + tag bytes), whose length was read before. Afterwards
- * packet + 4 is padding_length, in the clear. False: the tag does not match (or libcrypto failed); the bytes must not be
- * used. For ETM and AEAD the tag is checked before anything is decrypted. */
+ * packet + 4 is padding_length, in the clear (with chacha20-poly1305 the four length bytes stay encrypted). False: the tag
+ * does not match, packet_length is not a multiple of the block, or libcrypto failed; the bytes must not be used. For ETM and
+ * ChaCha the tag is checked before anything is decrypted; GCM decrypts as it checks, and wipes what does not match. */
 LY_MUST_CHECK bool ly_protection_open(LyProtection *protection, uint32_t seq, uint8_t *packet, uint32_t packet_length);
 /* Writes the whole packet to `out` (4 + 1 + payload + padding + tag bytes) from the gathered parts of the payload: the
- * encryption is the copy. `parts` must not overlap `out`. */
+ * encryption is the copy. `parts` must not overlap `out`. False: the padding does not fill a block, or libcrypto failed. */
 LY_MUST_CHECK bool ly_protection_seal(LyProtection *protection, uint32_t seq, const LyBytes *parts, size_t count, LyBytes padding,
                                       uint8_t *out);
 
