@@ -219,7 +219,7 @@ unsigned ly_key_numbers_bits(const LyKeyNumbers *numbers)
     case LY_PK_ED25519:
         return 256;
     case LY_PK_ED448:
-        return 456; /* as ssh-keygen would count: 57 bytes */
+        return 448;
     }
     return 0;
 }

@@ -31,7 +31,7 @@ static LyKey *new_key(LyCrypto *crypto, const LyKeyNumbers *numbers, bool is_cer
     key->type_name = is_certificate ? key->type->certificate : key->type->name;
     key->bits = ly_key_numbers_bits(numbers);
     key->blob = copy_bytes(blob);
-    key->plain = is_certificate ? copy_bytes(plain) : key->blob;
+    key->plain = ly_bytes_equal(plain, blob) ? key->blob : copy_bytes(plain);
     key->comment = copy_bytes(ly_bytes_slice(comment, 0, COMMENT_LIMIT));
     if (secret.len)
         key->secret = ly_secret_copy(secret);
@@ -44,7 +44,8 @@ static void put_plain_blob(const LyKeyNumbers *numbers, LyBuf *out)
     ly_key_put_public_fields(numbers, out);
 }
 
-/* Reads any public blob: the numbers view the blob, `plain` receives a certificate's plain blob. */
+/* Reads any public blob: the numbers view it; `plain` receives the plain key's blob with minimal mpints, so
+ * that keys of writers that pad them have the fingerprint that everybody else shows. */
 static bool read_blob(LyBytes blob, LyKeyNumbers *numbers, bool *is_certificate, LyBuf *plain, LyError *error)
 {
     if (blob.len > BLOB_LIMIT)
@@ -63,8 +64,6 @@ static bool read_blob(LyBytes blob, LyKeyNumbers *numbers, bool *is_certificate,
         if (!ly_certificate_read(blob, &certificate, error))
             return false;
         reader = ly_reader(certificate.plain_fields);
-        ly_put_cstring(plain, numbers->type->name);
-        ly_buf_add(plain, certificate.plain_fields);
     }
     if (!ly_key_get_public_fields(&reader, numbers))
         return ly_error_set(error, LY_ERROR_INVALID, "the fields of the %s key are malformed or cut short",
@@ -72,7 +71,10 @@ static bool read_blob(LyBytes blob, LyKeyNumbers *numbers, bool *is_certificate,
     if (!ly_reader_done(&reader))
         return ly_error_set(error, LY_ERROR_INVALID, "%zu bytes follow the %s key", reader.len,
                             numbers->type->name);
-    return ly_key_numbers_check(numbers, false, error);
+    if (!ly_key_numbers_check(numbers, false, error))
+        return false;
+    put_plain_blob(numbers, plain);
+    return true;
 }
 
 LyKey *ly_key_new_public(LyCrypto *crypto, LyBytes blob, LyError *error)
@@ -190,7 +192,7 @@ void ly_key_unref(LyKey *key)
         return;
     if (key->pk)
         ly_pk_unref(key->pk);
-    if (key->is_certificate)
+    if (key->plain.data != key->blob.data)
         ly_free((void *)key->plain.data);
     ly_free((void *)key->blob.data);
     ly_free((void *)key->comment.data);

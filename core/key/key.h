@@ -34,7 +34,7 @@ bool ly_key_has_secret(const LyKey *key);
 /* Appends those fields as ly_key_new_private reads them; nothing for a key without. The buffer then holds secrets. */
 void ly_key_put_private(const LyKey *key, LyBuf *out);
 bool ly_key_is_certificate(const LyKey *key);
-/* The plain key's blob of a certificate; else the blob itself. */
+/* The plain key's blob of a certificate, else the blob itself; with minimal mpints, whatever the writer did. */
 LyBytes ly_key_plain_blob(const LyKey *key);
 bool ly_key_equal_public(const LyKey *a, const LyKey *b);
 /* Private and public halves belong together (ly_pk_check); done once, remembered. */
