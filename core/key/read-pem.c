@@ -6,6 +6,7 @@
 #include "crypto/kdf.h"
 #include "key/der.h"
 #include "key/read-private.h"
+#include "key/text.h"
 
 /* DEK-Info's names, which are libcrypto's too. */
 static const struct {
@@ -19,23 +20,12 @@ typedef struct PemHeaders {
     LyBytes dek_cipher, dek_iv; /* the IV in hexadecimal */
 } PemHeaders;
 
-static bool take_line(LyBytes *text, LyBytes *line)
-{
-    size_t len = 0;
-    if (text->len == 0)
-        return false;
-    while (len < text->len && text->data[len] != '\n' && text->data[len] != '\r')
-        len++;
-    *line = ly_bytes_trim(ly_bytes_slice(*text, 0, len));
-    *text = ly_bytes_slice(*text, len + 1, text->len);
-    return true;
-}
-
 /* "Name: value" lines stand before the base64 text, which has no colon. */
 static void read_headers(LyBytes *body, PemHeaders *headers)
 {
     LyBytes rest = *body, line, name, value;
-    while (take_line(&rest, &line)) {
+    while (ly_text_line(&rest, &line)) {
+        line = ly_bytes_trim(line);
         if (line.len && !ly_bytes_split(line, ':', &name, &value))
             return;
         *body = rest;

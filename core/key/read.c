@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "key/read-private.h"
+#include "key/text.h"
 
 bool ly_key_needs_passphrase(LyError *error)
 {
@@ -117,34 +118,9 @@ static LyKey *read_blocks(LyCrypto *crypto, LyBytes text, const LyKeyReadOptions
     return NULL;
 }
 
-/* Takes a line that ends in LF, CRLF or CR. */
-static bool next_line(LyBytes *text, LyBytes *line)
-{
-    size_t len = 0;
-    if (text->len == 0)
-        return false;
-    while (len < text->len && text->data[len] != '\n' && text->data[len] != '\r')
-        len++;
-    *line = ly_bytes_slice(*text, 0, len);
-    *text = ly_bytes_slice(*text, len + 1, text->len);
-    return true;
-}
-
-/* Takes a word off the line; blanks and tabs separate. */
-static LyBytes next_word(LyBytes *line)
-{
-    *line = ly_bytes_trim(*line);
-    size_t len = 0;
-    while (len < line->len && line->data[len] != ' ' && line->data[len] != '\t')
-        len++;
-    LyBytes word = ly_bytes_slice(*line, 0, len);
-    *line = ly_bytes_trim(ly_bytes_slice(*line, len, line->len));
-    return word;
-}
-
 LyKey *ly_key_read_line(LyCrypto *crypto, LyBytes line, LyError *error)
 {
-    LyBytes type = next_word(&line), base64 = next_word(&line);
+    LyBytes type = ly_text_word(&line), base64 = ly_text_word(&line);
     LY_AUTO(ly_buf_free) LyBuf blob = LY_BUF(LY_KEY_TEXT_LIMIT);
     if (!ly_key_type_find(type, NULL)) {
         ly_error_set(error, LY_ERROR_UNSUPPORTED, "the key type \"%s\" is not known", LY_PRINTABLE(type));
@@ -172,11 +148,11 @@ LyKey *ly_key_read_line(LyCrypto *crypto, LyBytes line, LyError *error)
 static LyKey *read_lines(LyCrypto *crypto, LyBytes text, LyError *error)
 {
     LyBytes line;
-    while (next_line(&text, &line)) {
+    while (ly_text_line(&text, &line)) {
         LyBytes rest = ly_bytes_trim(line);
         if (rest.len == 0 || rest.data[0] == '#')
             continue;
-        if (ly_key_type_find(next_word(&rest), NULL))
+        if (ly_key_type_find(ly_text_word(&rest), NULL))
             return ly_key_read_line(crypto, line, error);
         break;
     }
