@@ -140,6 +140,7 @@ struct LyTransport {
     bool established;     /* the first exchange is complete */
     bool authenticated;
     bool compressing;     /* delayed compression has started */
+    bool rekey_wanted;
     bool strict;
     bool peer_wants_ext_info;
     LyBuf session_id;
@@ -202,6 +203,13 @@ void ly_kex_clear(LyExchange *kex);
 /* ---- transport.c ---- */
 /* Seals what waited for NEWKEYS. */
 void ly_transport_send_pending(LyTransport *t);
+/* Starts a key exchange if one is due. */
+void ly_transport_rekey_if_due(LyTransport *t);
+/* Ends without a word to the peer. */
+void ly_transport_end_silent(LyTransport *t, const LyError *error);
+void ly_transport_peer_closed(LyTransport *t);
+
+/* ---- messages.c ---- */
 /* RFC 8308, right after our first NEWKEYS. */
 void ly_ext_info_send(LyTransport *t);
 
