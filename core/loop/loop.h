@@ -13,9 +13,10 @@
 typedef struct LyLoop LyLoop;
 
 LyLoop *ly_loop_new(LyError *error);
-/* Waits for running jobs (their results are dropped), then releases all. Watches, timers ... must have been freed before. */
+/* Waits for running jobs, then releases all. Jobs that are not done get their `done` from here, cancelled; posts that have not run
+ * are dropped. Watches, timers ... must have been freed before. NULL is fine. */
 void ly_loop_free(LyLoop *loop);
-/* Monotonic microseconds, cached at the start of each iteration. */
+/* Monotonic microseconds; within an iteration, the time at which its wait ended. */
 uint64_t ly_loop_now_us(const LyLoop *loop);
 /* Waits for something to happen, at most `timeout_us` (UINT64_MAX: for ever), and runs the callbacks that are due. */
 void ly_loop_run_once(LyLoop *loop, uint64_t timeout_us);
@@ -26,7 +27,9 @@ void ly_loop_quit(LyLoop *loop);
 int ly_loop_fd(const LyLoop *loop);
 uint64_t ly_loop_deadline_us(const LyLoop *loop);
 
-/* Descriptors, level-triggered. */
+/* Descriptors, level-triggered; one watch a descriptor, and it is freed before the descriptor is closed. What epoll cannot watch (a
+ * regular file) is always ready. LY_HANGUP (the other end is gone, or an error) comes together with the events asked for, so
+ * that whoever reads or writes sees the end or the error; a watch that asks for nothing is told once. */
 typedef struct LyWatch LyWatch;
 enum { LY_READABLE = 1, LY_WRITABLE = 2, LY_HANGUP = 4 /* reported always, never asked for */ };
 typedef void (*LyWatchFunc)(void *user, unsigned events);
@@ -38,15 +41,17 @@ void ly_watch_free(LyWatch *watch);                 /* does not close the descri
 typedef struct LyTimer LyTimer;
 LyTimer *ly_timer_new(LyLoop *loop, void (*func)(void *user), void *user);
 void ly_timer_set(LyTimer *timer, uint64_t at_us); /* absolute, ly_loop_now_us's clock; UINT64_MAX: off */
-void ly_timer_free(LyTimer *timer);
+void ly_timer_free(LyTimer *timer); /* NULL is fine; fine inside callbacks */
 
 /* Runs at the end of this iteration, once, before waiting again: for work that gathers what an iteration produced (flushing).
- * `task` is the caller's, zeroed; queueing it twice is one run. */
+ * `task` is the caller's, zeroed but for func and user; queueing it twice is one run; a task that was run in this iteration and is
+ * queued again runs in the next. */
 typedef struct LyTask {
     void (*func)(void *user);
     void *user;
     struct LyTask *next;
     bool queued;
+    uint64_t ran; /* the iteration in which it ran last: queued again by then, it waits for the next */
 } LyTask;
 void ly_loop_defer(LyLoop *loop, LyTask *task);
 void ly_loop_undefer(LyLoop *loop, LyTask *task);
@@ -60,7 +65,8 @@ typedef struct LyJob LyJob;
 LyJob *ly_loop_work(LyLoop *loop, void (*work)(void *data), void (*done)(void *data, bool cancelled), void *data);
 void ly_job_cancel(LyJob *job);
 
-/* Signals as events (signalfd); blocks them in the calling thread. Before any job was made. */
+/* Signals as events (signalfd); blocks them in the calling thread until freed. Before any other thread of the program was started
+ * (jobs' threads block all). NULL with errno when the system has no descriptor left. */
 typedef struct LySignals LySignals;
 LySignals *ly_signals_new(LyLoop *loop, const int *signals, size_t count, void (*func)(void *user, int signal), void *user);
 void ly_signals_free(LySignals *signals);
