@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "loop/loop.h"
 
-/* Something to run in the loop's thread, embedded in what it belongs to. `dropped`: the loop is being freed, so only release. */
+/* Something to run in the loop's thread, embedded in what it belongs to. `dropped`: the loop is being freed,
+ * so only release. */
 typedef struct LyPost {
     void (*run)(struct LyPost *post, bool dropped);
     struct LyPost *next;
