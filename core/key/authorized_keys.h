@@ -1,0 +1,25 @@
+/* authorized_keys(5): text in, verdict out. Options that restrict are honoured, or the key is refused. */
+#ifndef LY_KEY_AUTHORIZED_KEYS_H
+#define LY_KEY_AUTHORIZED_KEYS_H
+
+#include "key/certificate.h"
+
+typedef struct LyAuthorization { /* what the matching line and the certificate allow; free strings with ly_authorization_clear */
+    bool found;
+    unsigned line;
+    char *command;          /* command= or force-command; NULL: any */
+    bool pty, port_forwarding, agent_forwarding, x11_forwarding, user_rc;
+    bool touch_required, verify_required; /* sk-* */
+    char *environment;      /* environment="A=b" entries, one a line; NULL: none */
+    char *refused;          /* not found because: a sentence for the log (expired, from= does not match ...); NULL: simply absent */
+} LyAuthorization;
+
+/* Is `key` (plain or certificate, already proven by its signature or about to be) authorised by the text? `user` is matched
+ * against principals= or, with cert-authority lines without principals=, the certificate's principals. `address`: the peer's,
+ * for from= (patterns, CIDR, negation; host names do not match) and source-address. Unknown options refuse the line; so do
+ * options that cannot be honoured (tunnel=, permitopen= and permitlisten= refuse forwarding instead). An over-long line (64 KiB) is ignored. */
+void ly_authorized_keys_check(LyCrypto *crypto, LyBytes text, LyKey *key, LyBytes user, LyBytes address, uint64_t now_seconds,
+                              LyAuthorization *authorization);
+void ly_authorization_clear(LyAuthorization *authorization);
+
+#endif

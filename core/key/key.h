@@ -1,0 +1,48 @@
+/* Keys: immutable, counted. A key has a public blob (RFC 4253 6.6; a certificate's blob for certificates), maybe a private half,
+ * maybe a comment. The EVP_PKEY behind it is made at first use. */
+#ifndef LY_KEY_KEY_H
+#define LY_KEY_KEY_H
+
+#include "key/algorithm.h"
+
+typedef struct LyKey LyKey;
+
+/* From a public key blob; certificates and sk-* too. LY_ERROR_UNSUPPORTED: unknown type; LY_ERROR_INVALID: malformed (trailing
+ * bytes included), RSA under 1024 or over 16384 bits. */
+LyKey *ly_key_new_public(LyCrypto *crypto, LyBytes blob, LyError *error);
+/* From a private key's fields as openssh-key-v1 has them behind the type name (string type first). */
+LyKey *ly_key_new_private(LyCrypto *crypto, LyReader *fields, LyBytes comment, LyError *error);
+/* The same key with a certificate for it: its blob is the certificate's and it signs as the certificate's algorithms. NULL with
+ * LY_ERROR_INVALID when the certificate is for another key. */
+LyKey *ly_key_new_certified(LyKey *key, LyBytes certificate_blob, LyError *error);
+LyKey *ly_key_ref(LyKey *key);
+void ly_key_unref(LyKey *key);
+
+const LyKeyType *ly_key_type(const LyKey *key);
+const char *ly_key_type_name(const LyKey *key); /* as in the blob */
+unsigned ly_key_bits(const LyKey *key);
+LyBytes ly_key_blob(const LyKey *key);
+LyBytes ly_key_comment(const LyKey *key);
+bool ly_key_is_private(const LyKey *key);
+bool ly_key_is_certificate(const LyKey *key);
+/* The plain key's blob of a certificate; else the blob itself. */
+LyBytes ly_key_plain_blob(const LyKey *key);
+bool ly_key_equal_public(const LyKey *a, const LyKey *b);
+/* Private and public halves belong together (ly_pk_check); done once, remembered. */
+bool ly_key_check(LyKey *key, LyError *error);
+
+/* Signs with a signature algorithm's SSH name; empty: the type's best (rsa-sha2-512 for RSA). Appends the signature blob: string
+ * algorithm, string signature. Checks the halves first. Thread-safe; RSA takes about a millisecond: large programs do it in a job. */
+bool ly_key_sign(LyKey *key, LyBytes algorithm, LyBytes message, LyBuf *signature, LyError *error);
+/* Verifies a signature blob, whose algorithm must be that of the name-list `allowed` (as negotiated names; empty: any default
+ * one) and fit the key's type. sk-*: flags and counter are checked into the signed bytes, and *sk_flags is given (NULL is
+ * fine); user presence is the caller's policy. LY_ERROR_VERIFY or LY_ERROR_INVALID. Trailing bytes are refused. */
+bool ly_key_verify(LyKey *key, LyBytes allowed, LyBytes message, LyBytes signature, uint8_t *sk_flags, LyError *error);
+
+/* "SHA256:base64" and "MD5:aa:bb:..."; of a certificate: of the key it certifies. */
+void ly_key_fingerprint(LyCrypto *crypto, LyBytes plain_blob, LyHash hash, char text[100]);
+
+/* A new key pair (ed25519, ecdsa with bits 256/384/521, rsa with bits). */
+LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes comment, LyError *error);
+
+#endif

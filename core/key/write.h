@@ -1,0 +1,18 @@
+/* Key files out. */
+#ifndef LY_KEY_WRITE_H
+#define LY_KEY_WRITE_H
+
+#include "key/key.h"
+
+typedef struct LyKeyWriteOptions {
+    LyBytes passphrase;     /* empty: not encrypted */
+    const char *cipher;     /* SSH name; NULL: aes256-ctr */
+    uint32_t bcrypt_rounds; /* 0: 24 */
+} LyKeyWriteOptions;
+
+/* openssh-key-v1 text. `options` may be NULL. */
+bool ly_key_write_openssh(LyCrypto *crypto, LyKey *key, const LyKeyWriteOptions *options, LyBuf *out, LyError *error);
+/* "type base64 comment\n". */
+void ly_key_write_line(const LyKey *key, LyBuf *out);
+
+#endif
