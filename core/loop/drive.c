@@ -121,6 +121,8 @@ static void set_wants(LyDrive *drive)
 /* One iteration's work, with what is called and may free us in the middle. */
 static void step(LyDrive *drive, bool readable)
 {
+    if (drive->told)
+        return;
     if (drive->depth++ == 0) {
         ly_session_tick(drive->session, ly_loop_now_us(drive->loop));
         if (readable)
@@ -152,8 +154,6 @@ static void step(LyDrive *drive, bool readable)
 static void carrier_ready(void *user, unsigned events)
 {
     LyDrive *drive = user;
-    if (drive->ended)
-        return;
     if (events & (LY_WRITABLE | LY_HANGUP))
         drive->blocked = false;
     step(drive, (events & (LY_READABLE | LY_HANGUP)) != 0);
