@@ -12,6 +12,7 @@
 
 static LyCrypto *crypto;
 static LyKey *host_key, *user_key;
+static LyAlgorithms fast_algorithms; /* default lists, and the fastest key exchange */
 
 static inline LyKey *make_key(LyPkType type, unsigned bits)
 {
@@ -32,6 +33,7 @@ static inline void make_keys(void)
 
 static inline void free_keys(void)
 {
+    ly_algorithms_clear(&fast_algorithms);
     ly_key_unref(host_key);
     ly_key_unref(user_key);
     ly_crypto_unref(crypto);
@@ -54,14 +56,14 @@ static inline LyTransport *lone_transport(LyRole role)
 /* Takes the oldest packet off what is to be sent; empty when there is none. Lives until the next call. */
 static inline LyBytes take_sent(LyTransport *t)
 {
-    static uint8_t payload[70000];
+    static LyBuf payload;
+    ly_buf_free(&payload);
     if (!t->pending.len)
         return (LyBytes){0};
     uint32_t len = ly_load_u32(t->pending.data);
-    g_assert_cmpuint(len, <=, sizeof payload);
-    memcpy(payload, t->pending.data + 4, len);
+    ly_buf_add(&payload, ly_bytes(t->pending.data + 4, len));
     ly_buf_drop(&t->pending, 4 + (size_t)len);
-    return ly_bytes(payload, len);
+    return ly_buf_bytes(&payload);
 }
 
 static inline uint8_t take_number(LyTransport *t)
@@ -90,24 +92,16 @@ struct Pair {
 
 static inline LySessionOptions pair_options(LyRole role)
 {
-    static LyAlgorithms algorithms;
-    static char *list[LY_ALGORITHMS_COUNT];
-    ly_algorithms_clear(&algorithms);
-    ly_algorithms_init(crypto, &algorithms);
     LyError error = {0};
-    ly_algorithms_change(crypto, &algorithms, LY_ALGORITHMS_KEX, LY_BYTES("curve25519-sha256"), &error);
-    g_assert_cmpstr(error.message, ==, "");
-    for (int i = 0; i < LY_ALGORITHMS_COUNT; i++) { /* literals would do; these live as long as the program */
-        if (!list[i])
-            list[i] = (char *)g_intern_string(algorithms.list[i]);
+    if (!fast_algorithms.list[LY_ALGORITHMS_KEX]) {
+        ly_algorithms_init(crypto, &fast_algorithms);
+        ly_algorithms_change(crypto, &fast_algorithms, LY_ALGORITHMS_KEX, LY_BYTES("curve25519-sha256"), &error);
+        g_assert_cmpstr(error.message, ==, "");
     }
-    static LyAlgorithms kept;
-    memcpy(kept.list, list, sizeof list);
-    ly_algorithms_clear(&algorithms);
     return (LySessionOptions){
         .transport = {.role = role,
                       .crypto = crypto,
-                      .algorithms = &kept,
+                      .algorithms = &fast_algorithms,
                       .host_keys = &host_key,
                       .host_key_count = role == LY_SERVER},
         .user = LY_BYTES("alice"),
