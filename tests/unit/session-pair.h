@@ -1,5 +1,5 @@
-/* A client's and a server's session joined in memory, and transports alone whose packets are read before they are sealed: for
- * the tests of userauth, connection and session. Included once by each of them. */
+/* A client's and a server's session joined in memory, and transports alone whose packets are read before they
+ * are sealed: for the tests of userauth, connection and session. Included once by each of them. */
 #ifndef TESTS_SESSION_PAIR_H
 #define TESTS_SESSION_PAIR_H
 
@@ -39,9 +39,11 @@ static inline void free_keys(void)
     ly_crypto_unref(crypto);
 }
 
-/* --- a transport alone ---------------------------------------------------------------------------------------- */
+/* --- a transport alone
+ * ---------------------------------------------------------------------------------------- */
 
-/* Before its key exchange a transport keeps what is to be sent, in the clear: that is what these tests read. */
+/* Before its key exchange a transport keeps what is to be sent, in the clear: that is what these tests read.
+ */
 static inline LyTransport *lone_transport(LyRole role)
 {
     LyTransportOptions options = {
@@ -72,7 +74,8 @@ static inline uint8_t take_number(LyTransport *t)
     return payload.len ? payload.data[0] : 0;
 }
 
-/* --- two sessions --------------------------------------------------------------------------------------------- */
+/* --- two sessions
+ * --------------------------------------------------------------------------------------------- */
 
 typedef struct Pair Pair;
 struct Pair {
@@ -95,7 +98,8 @@ static inline LySessionOptions pair_options(LyRole role)
     LyError error = {0};
     if (!fast_algorithms.list[LY_ALGORITHMS_KEX]) {
         ly_algorithms_init(crypto, &fast_algorithms);
-        ly_algorithms_change(crypto, &fast_algorithms, LY_ALGORITHMS_KEX, LY_BYTES("curve25519-sha256"), &error);
+        ly_algorithms_change(crypto, &fast_algorithms, LY_ALGORITHMS_KEX, LY_BYTES("curve25519-sha256"),
+                             &error);
         g_assert_cmpstr(error.message, ==, "");
     }
     return (LySessionOptions){

@@ -11,7 +11,7 @@ typedef struct Flow {
     LyChannel *channel;
     uint64_t total[2], sent[2], received[2];
     uint64_t unconsumed[2];
-    bool hold[2];    /* does not consume what comes */
+    bool hold[2]; /* does not consume what comes */
     bool eof, eof_sent, closed, keep_open;
     uint32_t status; /* UINT32_MAX: none */
     unsigned windows;
@@ -21,7 +21,7 @@ typedef struct World {
     Flow client[200], server[200];
     unsigned opened;
     LyChannelOptions options;
-    uint64_t total[2];       /* what the server's side sends */
+    uint64_t total[2]; /* what the server's side sends */
     bool server_closes_on_eof;
 } World;
 
@@ -116,7 +116,8 @@ static void open_flow(Pair *pair, Flow *flow, const LyChannelOptions *options)
     LyChannelOptions own = *options;
     own.user = flow;
     flow->status = UINT32_MAX;
-    flow->channel = ly_channel_open(ly_session_connection(pair->s[LY_CLIENT]), LY_BYTES("session"), (LyBytes){0}, &own);
+    flow->channel =
+        ly_channel_open(ly_session_connection(pair->s[LY_CLIENT]), LY_BYTES("session"), (LyBytes){0}, &own);
     g_assert_nonnull(flow->channel);
 }
 
@@ -139,7 +140,8 @@ static void world_close(Pair *pair, World *world)
     g_free(world);
 }
 
-static void both_ways(size_t chunk, uint64_t total, uint32_t window, uint32_t max_packet, uint64_t rekey_packets)
+static void both_ways(size_t chunk, uint64_t total, uint32_t window, uint32_t max_packet,
+                      uint64_t rekey_packets)
 {
     LySessionOptions client = pair_options(LY_CLIENT), server = pair_options(LY_SERVER);
     client.transport.rekey_packets = rekey_packets;
@@ -250,7 +252,8 @@ static void test_half_close(void)
             g_assert_cmpuint(flows[LY_SERVER]->received[OUT], ==, 300000);
             g_assert_true(flows[LY_SERVER]->eof);
         }
-        g_assert_true(ly_channel_is_open(flows[LY_CLIENT]->channel) && ly_channel_is_open(flows[LY_SERVER]->channel));
+        g_assert_true(ly_channel_is_open(flows[LY_CLIENT]->channel) &&
+                      ly_channel_is_open(flows[LY_SERVER]->channel));
         ly_channel_close(flows[first]->channel);
         pump(&pair);
         g_assert_true(flows[0]->closed && flows[1]->closed);
@@ -286,7 +289,8 @@ static void test_crossing_close(void)
     }
 }
 
-/* A link with a round trip of 50 ms and a sender that is always ready: the window opens to what was allowed. */
+/* A link with a round trip of 50 ms and a sender that is always ready: the window opens to what was allowed.
+ */
 static void test_window_follows_the_link(void)
 {
     Pair pair = {.rtt_us = 50000};

@@ -4,7 +4,8 @@
 
 #define SECOND_US ((uint64_t)1000000)
 
-/* --- one side alone, packets given and taken ------------------------------------------------------------------- */
+/* --- one side alone, packets given and taken
+ * ------------------------------------------------------------------- */
 
 typedef struct Lone {
     LyTransport *t;
@@ -27,7 +28,8 @@ static void lone_free(Lone *lone)
     ly_buf_free(&lone->payload);
 }
 
-/* A payload in short: numbers %b (byte) %u (uint32) %s (string), e.g. put("bsuuu", 90, "session", 0, 1, 2). */
+/* A payload in short: numbers %b (byte) %u (uint32) %s (string), e.g. put("bsuuu", 90, "session", 0, 1, 2).
+ */
 static LyBuf put(const char *format, ...)
 {
     LyBuf payload = {0};
@@ -65,7 +67,8 @@ static LyChannel *opened(Lone *lone, const LyChannelOptions *options, unsigned w
     LyChannel *channel = ly_channel_open(lone->c, LY_BYTES("session"), (LyBytes){0}, options);
     g_assert_nonnull(channel);
     g_assert_cmpuint(take_number(lone->t), ==, SSH_MSG_CHANNEL_OPEN);
-    g_assert_true(give(lone, put("buuuu", SSH_MSG_CHANNEL_OPEN_CONFIRMATION, channel->id, 77u, window, max_packet)));
+    g_assert_true(
+        give(lone, put("buuuu", SSH_MSG_CHANNEL_OPEN_CONFIRMATION, channel->id, 77u, window, max_packet)));
     g_assert_cmpint(lone->event.type, ==, LY_CHANNEL_OPENED);
     return channel;
 }
@@ -228,19 +231,22 @@ static void test_window_grows(void)
 /* Item 44: messages for channels that are not there. */
 static void test_unknown_channels(void)
 {
-    static const uint8_t fatal[] = {SSH_MSG_CHANNEL_DATA, SSH_MSG_CHANNEL_EXTENDED_DATA, SSH_MSG_CHANNEL_EOF,
-                                    SSH_MSG_CHANNEL_CLOSE, SSH_MSG_CHANNEL_REQUEST,
-                                    SSH_MSG_CHANNEL_OPEN_CONFIRMATION, SSH_MSG_CHANNEL_OPEN_FAILURE};
+    static const uint8_t fatal[] = {SSH_MSG_CHANNEL_DATA,        SSH_MSG_CHANNEL_EXTENDED_DATA,
+                                    SSH_MSG_CHANNEL_EOF,         SSH_MSG_CHANNEL_CLOSE,
+                                    SSH_MSG_CHANNEL_REQUEST,     SSH_MSG_CHANNEL_OPEN_CONFIRMATION,
+                                    SSH_MSG_CHANNEL_OPEN_FAILURE};
     static const unsigned ids[] = {0, 1, 31, 65536, UINT32_MAX};
     for (size_t i = 0; i < LY_COUNT(fatal) * LY_COUNT(ids); i++) {
         Lone lone = lone_new(LY_CLIENT, NULL);
-        g_assert_false(give(&lone, put("buuuuu", fatal[i % LY_COUNT(fatal)], ids[i / LY_COUNT(fatal)], 0u, 0u, 0u, 0u)));
+        g_assert_false(
+            give(&lone, put("buuuuu", fatal[i % LY_COUNT(fatal)], ids[i / LY_COUNT(fatal)], 0u, 0u, 0u, 0u)));
         g_assert_true(ly_transport_is_closed(lone.t));
         lone_free(&lone);
         lone = lone_new(LY_CLIENT, NULL); /* asked for, and not yet answered */
         LyChannel *channel = ly_channel_open(lone.c, LY_BYTES("session"), (LyBytes){0}, NULL);
         if (i % LY_COUNT(fatal) < 5) {
-            g_assert_false(give(&lone, put("buuuuu", fatal[i % LY_COUNT(fatal)], channel->id, 0u, 0u, 0u, 0u)));
+            g_assert_false(
+                give(&lone, put("buuuuu", fatal[i % LY_COUNT(fatal)], channel->id, 0u, 0u, 0u, 0u)));
             g_assert_true(ly_transport_is_closed(lone.t));
         }
         lone_free(&lone);
@@ -337,7 +343,8 @@ static void test_replies_in_order(void)
     LyChannel *channel = accepted(&lone, NULL);
     g_assert_true(give(&lone, put("busbss", SSH_MSG_CHANNEL_REQUEST, channel->id, "env", 1, "A", "1")));
     g_assert_false(give(&lone, put("busb", SSH_MSG_CHANNEL_REQUEST, channel->id, "nonsense@example.org", 1)));
-    g_assert_false(give(&lone, put("busb", SSH_MSG_CHANNEL_REQUEST, channel->id, "keepalive@openssh.com", 1)));
+    g_assert_false(
+        give(&lone, put("busb", SSH_MSG_CHANNEL_REQUEST, channel->id, "keepalive@openssh.com", 1)));
     g_assert_true(give(&lone, put("busbs", SSH_MSG_CHANNEL_REQUEST, channel->id, "exec", 1, "ls")));
     g_assert_true(ly_bytes_is(lone.event.text, "exec") && lone.event.want_reply);
     g_assert_cmpuint(take_number(lone.t), ==, 0);
@@ -384,8 +391,8 @@ static void test_exit(void)
     LyChannel *channel = opened(&lone, NULL, 10, 10);
     g_assert_true(give(&lone, put("busbu", SSH_MSG_CHANNEL_REQUEST, channel->id, "exit-status", 0, 258u)));
     g_assert_true(lone.event.type == LY_CHANNEL_EXIT_STATUS && lone.event.number == 258);
-    g_assert_true(
-        give(&lone, put("busbsbss", SSH_MSG_CHANNEL_REQUEST, channel->id, "exit-signal", 0, "XCPU", 1, "too long", "")));
+    g_assert_true(give(&lone, put("busbsbss", SSH_MSG_CHANNEL_REQUEST, channel->id, "exit-signal", 0, "XCPU",
+                                  1, "too long", "")));
     g_assert_true(lone.event.type == LY_CHANNEL_EXIT_SIGNAL && lone.event.core_dumped);
     g_assert_true(ly_bytes_is(lone.event.text, "XCPU") && ly_bytes_is(lone.event.data, "too long"));
     lone_free(&lone);
@@ -394,8 +401,8 @@ static void test_exit(void)
 /* Item 50: channels that a server may open only when asked to; sessions never. */
 static void test_unasked_channels(void)
 {
-    static const char *const types[] = {"session", "direct-tcpip", "forwarded-tcpip", "x11", "auth-agent@openssh.com",
-                                        "nonsense"};
+    static const char *const types[] = {"session", "direct-tcpip",           "forwarded-tcpip",
+                                        "x11",     "auth-agent@openssh.com", "nonsense"};
     Lone lone = lone_new(LY_CLIENT, NULL);
     LyChannel *channel = opened(&lone, NULL, 10, 10);
     for (size_t i = 0; i < LY_COUNT(types); i++) {
@@ -413,7 +420,8 @@ static void test_unasked_channels(void)
     g_assert_true(give(&lone, put("bsuuu", SSH_MSG_CHANNEL_OPEN, "auth-agent@openssh.com", 3u, 10u, 10u)));
     ly_channel_refuse(lone.event.channel, SSH_OPEN_CONNECT_FAILED, "no agent");
     ly_global_request(lone.c, LY_BYTES("tcpip-forward"), true, 5, (LyBytes){0});
-    g_assert_true(give(&lone, put("bsuuusu", SSH_MSG_CHANNEL_OPEN, "forwarded-tcpip", 3u, 10u, 10u, "localhost", 80u)));
+    g_assert_true(
+        give(&lone, put("bsuuusu", SSH_MSG_CHANNEL_OPEN, "forwarded-tcpip", 3u, 10u, 10u, "localhost", 80u)));
     /* The question's data outlives the packet. */
     LyConnectionEvent question = lone.event;
     give(&lone, put("bsb", SSH_MSG_GLOBAL_REQUEST, "x", 0));
@@ -445,7 +453,8 @@ static void test_open_failed_says_why(void)
 {
     Lone lone = lone_new(LY_CLIENT, NULL);
     LyChannel *channel = ly_channel_open(lone.c, LY_BYTES("session"), (LyBytes){0}, NULL);
-    g_assert_true(give(&lone, put("buuss", SSH_MSG_CHANNEL_OPEN_FAILURE, channel->id, 2u, "MaxSessions is 10", "")));
+    g_assert_true(
+        give(&lone, put("buuss", SSH_MSG_CHANNEL_OPEN_FAILURE, channel->id, 2u, "MaxSessions is 10", "")));
     g_assert_true(lone.event.type == LY_CHANNEL_OPEN_FAILED && lone.event.channel == channel);
     g_assert_cmpuint(lone.event.number, ==, SSH_OPEN_CONNECT_FAILED);
     g_assert_true(ly_bytes_is(lone.event.text, "MaxSessions is 10"));
@@ -478,7 +487,8 @@ static void test_global_requests(void)
         ly_global_request(lone.c, LY_BYTES("tcpip-forward"), true, i, (LyBytes){0});
     for (uint32_t i = 0; i < 20; i++) {
         g_assert_true(give(&lone, put("bu", SSH_MSG_REQUEST_SUCCESS, 7u)));
-        g_assert_true(lone.event.type == LY_GLOBAL_REPLY && lone.event.number == i && lone.event.data.len == 4);
+        g_assert_true(lone.event.type == LY_GLOBAL_REPLY && lone.event.number == i &&
+                      lone.event.data.len == 4);
     }
     lone_free(&lone);
 }
@@ -512,61 +522,112 @@ static void test_keepalive(void)
     lone_free(&lone);
 }
 
-/* Item 47: each message, cut at each length and with a byte too many. Those that end in data of any length may pass. */
+/* One valid message of each kind. */
+enum {
+    MESSAGE_COUNT = 16,
+    OPEN = 0,
+    CONFIRMATION = 1,
+    OPEN_FAILURE = 2,
+    HOSTKEYS = 12,
+    TO_SERVER_REQUEST = 13,
+    SUCCESS = 14
+};
+
+typedef struct Messages {
+    LyBuf item[MESSAGE_COUNT];
+} Messages;
+
+/* A side that may receive them, and them. */
+static Lone ready_for(int which, Messages *messages)
+{
+    Lone lone = lone_new(which == TO_SERVER_REQUEST ? LY_SERVER : LY_CLIENT, NULL);
+    LyChannel *channel = which == TO_SERVER_REQUEST ? accepted(&lone, NULL) : opened(&lone, NULL, 100, 100);
+    if (which == CONFIRMATION || which == OPEN_FAILURE)
+        channel = ly_channel_open(lone.c, LY_BYTES("session"), (LyBytes){0}, NULL);
+    else
+        ly_channel_request(channel, LY_BYTES("shell"), true, 6, (LyBytes){0});
+    ly_global_request(lone.c, LY_BYTES("tcpip-forward"), true, 5, (LyBytes){0});
+    uint32_t id = channel->id;
+    *messages = (Messages){{
+        put("bsuuu", SSH_MSG_CHANNEL_OPEN, "forwarded-tcpip", 3u, 10u, 10u),
+        put("buuuu", SSH_MSG_CHANNEL_OPEN_CONFIRMATION, id, 3u, 10u, 10u),
+        put("buuss", SSH_MSG_CHANNEL_OPEN_FAILURE, id, 3u, "no", ""),
+        put("buu", SSH_MSG_CHANNEL_WINDOW_ADJUST, id, 1u),
+        put("bus", SSH_MSG_CHANNEL_DATA, id, "data"),
+        put("buus", SSH_MSG_CHANNEL_EXTENDED_DATA, id, 1u, "data"),
+        put("bu", SSH_MSG_CHANNEL_EOF, id),
+        put("bu", SSH_MSG_CHANNEL_CLOSE, id),
+        put("busbu", SSH_MSG_CHANNEL_REQUEST, id, "exit-status", 0, 1u),
+        put("busbsbss", SSH_MSG_CHANNEL_REQUEST, id, "exit-signal", 0, "TERM", 0, "m", ""),
+        put("bu", SSH_MSG_CHANNEL_SUCCESS, id),
+        put("bu", SSH_MSG_CHANNEL_FAILURE, id),
+        put("bsb", SSH_MSG_GLOBAL_REQUEST, "hostkeys-00@openssh.com", 1),
+        put("busb", SSH_MSG_CHANNEL_REQUEST, id, "shell", 1),
+        put("b", SSH_MSG_REQUEST_SUCCESS),
+        put("b", SSH_MSG_REQUEST_FAILURE),
+    }};
+    return lone;
+}
+
+static void done_with(Lone *lone, Messages *messages)
+{
+    for (int i = 0; i < MESSAGE_COUNT; i++)
+        ly_buf_free(&messages->item[i]);
+    lone_free(lone);
+}
+
+/* Gives a copy in an allocation of its own, so that reading behind its end is seen. */
+static void give_cut(Lone *lone, const LyBuf *message, size_t len)
+{
+    g_autofree uint8_t *cut = g_memdup2(message->data, len);
+    if (ly_connection_receive(lone->c, ly_bytes(cut, len), &lone->event) &&
+        lone->event.type == LY_CHANNEL_OPEN_REQUEST)
+        ly_channel_refuse(lone->event.channel, SSH_OPEN_CONNECT_FAILED, "no");
+}
+
+/* Item 47: each message, cut at each length and with a byte too many. Those that end in data of any length
+ * may pass. */
 static void test_truncated(void)
 {
-    for (int which = 0;; which++) {
-        size_t total = 1, shortest = 0;
-        bool open_end = false;
+    for (int which = 0; which < MESSAGE_COUNT; which++) {
+        bool open_end = which == OPEN || which == CONFIRMATION || which >= HOSTKEYS;
+        open_end &= which <= SUCCESS;
+        size_t total = 1;
         for (size_t len = 1; len <= total + 1; len++) {
-            Lone lone = lone_new(which == 13 ? LY_SERVER : LY_CLIENT, NULL);
-            LyChannel *channel = which == 13 ? accepted(&lone, NULL) : opened(&lone, NULL, 100, 100);
-            LyChannel *opening = NULL;
-            if (which == 1 || which == 2)
-                opening = ly_channel_open(lone.c, LY_BYTES("session"), (LyBytes){0}, NULL);
-            ly_global_request(lone.c, LY_BYTES("tcpip-forward"), true, 5, (LyBytes){0});
-            ly_channel_request(channel, LY_BYTES("shell"), which < 14, 6, (LyBytes){0});
-            uint32_t id = opening ? opening->id : channel->id;
-            LyBuf messages[] = {
-                put("bsuuu", SSH_MSG_CHANNEL_OPEN, "forwarded-tcpip", 3u, 10u, 10u),
-                put("buuuu", SSH_MSG_CHANNEL_OPEN_CONFIRMATION, id, 3u, 10u, 10u),
-                put("buuss", SSH_MSG_CHANNEL_OPEN_FAILURE, id, 3u, "no", ""),
-                put("buu", SSH_MSG_CHANNEL_WINDOW_ADJUST, id, 1u),
-                put("bus", SSH_MSG_CHANNEL_DATA, id, "data"),
-                put("buus", SSH_MSG_CHANNEL_EXTENDED_DATA, id, 1u, "data"),
-                put("bu", SSH_MSG_CHANNEL_EOF, id),
-                put("bu", SSH_MSG_CHANNEL_CLOSE, id),
-                put("busbu", SSH_MSG_CHANNEL_REQUEST, id, "exit-status", 0, 1u),
-                put("busbsbss", SSH_MSG_CHANNEL_REQUEST, id, "exit-signal", 0, "TERM", 0, "m", ""),
-                put("bu", SSH_MSG_CHANNEL_SUCCESS, id),
-                put("bu", SSH_MSG_CHANNEL_FAILURE, id),
-                put("bsb", SSH_MSG_GLOBAL_REQUEST, "hostkeys-00@openssh.com", 1),
-                put("busb", SSH_MSG_CHANNEL_REQUEST, id, "shell", 1),
-                put("b", SSH_MSG_REQUEST_SUCCESS),
-                put("b", SSH_MSG_REQUEST_FAILURE),
-            };
-            size_t count = LY_COUNT(messages);
-            if (which == (int)count) {
-                for (size_t i = 0; i < count; i++)
-                    ly_buf_free(&messages[i]);
-                lone_free(&lone);
-                return;
-            }
-            total = messages[which].len;
-            open_end = which < 2 || which == 12 || which == 13 || which == 14;
-            shortest = which == 8 || which == 9 ? total : shortest;
-            ly_put_u8(&messages[which], 0);
-            /* An allocation of its own, so that reading behind it is seen. */
-            g_autofree uint8_t *cut = g_memdup2(messages[which].data, len);
-            ly_connection_receive(lone.c, ly_bytes(cut, len), &lone.event);
+            Messages messages;
+            Lone lone = ready_for(which, &messages);
+            total = messages.item[which].len;
+            ly_put_u8(&messages.item[which], 0);
+            give_cut(&lone, &messages.item[which], len);
             bool fine = len == total || (open_end && len > total);
             if (ly_transport_is_closed(lone.t) == fine)
-                g_error("message %u cut to %zu of %zu: %s", cut[0], len, total, fine ? lone.t->error.message : "taken");
-            for (size_t i = 0; i < count; i++)
-                ly_buf_free(&messages[i]);
-            lone_free(&lone);
+                g_error("message kind %d cut to %zu of %zu: %s", which, len, total,
+                        fine ? lone.t->error.message : "taken");
+            done_with(&lone, &messages);
         }
     }
+}
+
+/* Each bit of each message: an answer, an event or the end, and nothing for the sanitizers. */
+static void test_bit_flips(void)
+{
+    unsigned ended = 0, survived = 0;
+    for (int which = 0; which < MESSAGE_COUNT; which++) {
+        size_t bits = 8;
+        for (size_t bit = 0; bit < bits; bit++) {
+            Messages messages;
+            Lone lone = ready_for(which, &messages);
+            LyBuf *message = &messages.item[which];
+            bits = 8 * message->len;
+            message->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            give_cut(&lone, message, message->len);
+            ended += ly_transport_is_closed(lone.t);
+            survived += !ly_transport_is_closed(lone.t);
+            done_with(&lone, &messages);
+        }
+    }
+    g_assert_cmpuint(ended, >, 500);
+    g_assert_cmpuint(survived, >, 300);
 }
 
 static void test_unknown_message(void)
@@ -600,6 +661,7 @@ int main(int argc, char **argv)
     g_test_add_func("/connection/global-requests", test_global_requests);
     g_test_add_func("/connection/keepalive", test_keepalive);
     g_test_add_func("/connection/truncated", test_truncated);
+    g_test_add_func("/connection/bit-flips", test_bit_flips);
     g_test_add_func("/connection/unknown-message", test_unknown_message);
     int failed = g_test_run();
     free_keys();

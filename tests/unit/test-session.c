@@ -14,7 +14,8 @@ static void test_sign_in_chunks(void)
         assert_ready(&pair);
         g_assert_nonnull(ly_session_connection(pair.s[LY_CLIENT]));
         g_assert_nonnull(ly_session_connection(pair.s[LY_SERVER]));
-        ly_transport_disconnect(ly_session_transport(pair.s[LY_CLIENT]), SSH_DISCONNECT_BY_APPLICATION, "bye");
+        ly_transport_disconnect(ly_session_transport(pair.s[LY_CLIENT]), SSH_DISCONNECT_BY_APPLICATION,
+                                "bye");
         pump(&pair);
         g_assert_true(pair.closed[LY_CLIENT] && pair.closed[LY_SERVER]);
         g_assert_cmpint(pair.error[LY_CLIENT].code, ==, LY_OK);
