@@ -1,5 +1,5 @@
-/* bcrypt_pbkdf: PBKDF2's shape around a bcrypt whose cost is 2^6 and whose inputs are SHA-512 digests. Blowfish is written
- * here because OpenSSL's cannot be keyed half way. */
+/* bcrypt_pbkdf: PBKDF2's shape around a bcrypt whose cost is 2^6 and whose inputs are SHA-512 digests.
+ * Blowfish is written here because OpenSSL's cannot be keyed half way. */
 #include "base/memory.h"
 #include "base/secret.h"
 #include "base/wire.h"
@@ -38,11 +38,12 @@ static inline void encrypt_pair(const Blowfish *blowfish, uint32_t pair[2])
     pair[1] = left;
 }
 
-/* Stirs `key` into P, then replaces P and S by what the cipher makes of a running block, into which `salt` goes first (NULL:
- * nothing goes in). Both are DIGEST_LEN bytes and read around and around. */
+/* Stirs `key` into P, then replaces P and S by what the cipher makes of a running block, into which `salt`
+ * goes first (NULL: nothing goes in). Both are DIGEST_LEN bytes and read around and around. */
 static void expand(Blowfish *blowfish, const uint8_t *salt, const uint8_t *key)
 {
-    uint32_t pair[2] = {0, 0}, *words[5] = {blowfish->p, blowfish->s[0], blowfish->s[1], blowfish->s[2], blowfish->s[3]};
+    uint32_t *words[5] = {blowfish->p, blowfish->s[0], blowfish->s[1], blowfish->s[2], blowfish->s[3]};
+    uint32_t pair[2] = {0, 0};
     size_t at = 0;
     for (size_t i = 0; i < 18; i++)
         blowfish->p[i] ^= ly_load_u32(key + i * 4 % DIGEST_LEN);
@@ -101,13 +102,14 @@ static bool derive_block(LyCrypto *crypto, Work *work, LyBytes salt, uint32_t nu
     return true;
 }
 
-bool ly_bcrypt_pbkdf(LyCrypto *crypto, LyBytes passphrase, LyBytes salt, uint32_t rounds, uint8_t *out, size_t out_len,
-                     LyError *error)
+bool ly_bcrypt_pbkdf(LyCrypto *crypto, LyBytes passphrase, LyBytes salt, uint32_t rounds, uint8_t *out,
+                     size_t out_len, LyError *error)
 {
     if (passphrase.len == 0 || salt.len == 0 || rounds == 0 || out_len == 0 || out_len > 1024)
-        return ly_error_set(error, LY_ERROR_INVALID,
-                            "bcrypt_pbkdf needs a passphrase, a salt, at least one round and an output of 1 to 1024 bytes");
-    /* The blocks are not put one behind the other but dealt out: byte i of block c goes to out[i * stride + c - 1]. */
+        return ly_error_set(
+            error, LY_ERROR_INVALID,
+            "bcrypt_pbkdf needs a passphrase, a salt, at least one round and an output of 1 to 1024 bytes");
+    /* Blocks are dealt out, not laid end to end: byte i of block c goes to out[i * stride + c - 1]. */
     size_t stride = (out_len + BLOCK_LEN - 1) / BLOCK_LEN, take = (out_len + stride - 1) / stride;
     Work *work = ly_secret_alloc(sizeof *work);
     uint8_t key[1024];

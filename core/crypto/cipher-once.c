@@ -7,8 +7,8 @@
 
 #define POLY1305_LEN 16
 
-EVP_CIPHER_CTX *ly_cipher_context(LyCrypto *crypto, const char *fetch, LyBytes key, const uint8_t *iv, size_t discard, bool encrypt,
-                                  LyError *error)
+EVP_CIPHER_CTX *ly_cipher_context(LyCrypto *crypto, const char *fetch, LyBytes key, const uint8_t *iv,
+                                  size_t discard, bool encrypt, LyError *error)
 {
     uint8_t dropped[256];
     EVP_CIPHER *cipher = EVP_CIPHER_fetch(crypto->library, fetch, NULL);
@@ -56,7 +56,8 @@ bool ly_chacha_begin(EVP_CIPHER_CTX *chacha, EVP_MAC_CTX *poly1305, uint64_t non
     static const uint8_t zeros[64];
     uint8_t iv[16], block[64]; /* taking the whole of block 0 leaves the counter at 1 */
     ly_chacha_iv(nonce, iv);
-    bool ok = EVP_CipherInit_ex2(chacha, NULL, NULL, iv, -1, NULL) && ly_cipher_update(chacha, zeros, sizeof zeros, block, NULL) &&
+    bool ok = EVP_CipherInit_ex2(chacha, NULL, NULL, iv, -1, NULL) &&
+              ly_cipher_update(chacha, zeros, sizeof zeros, block, NULL) &&
               EVP_MAC_init(poly1305, block, 32, NULL);
     ly_cleanse(block, sizeof block);
     return ok;
@@ -70,8 +71,8 @@ typedef struct Once {
     size_t key_len, iv_len, block_len, tag_len, discard;
 } Once;
 
-/* OpenSSL's names come from files (DEK-Info), so only what a key file can mean by them is let through: plain block ciphers in
- * the modes without a tag. */
+/* OpenSSL's names come from files (DEK-Info), so only what a key file can mean by them is let through: plain
+ * block ciphers in the modes without a tag. */
 static bool find_by_openssl_name(LyCrypto *crypto, LyBytes name, Once *once)
 {
     if (name.len == 0 || name.len >= sizeof once->name || memchr(name.data, 0, name.len))
@@ -85,7 +86,8 @@ static bool find_by_openssl_name(LyCrypto *crypto, LyBytes name, Once *once)
         return false;
     int mode = EVP_CIPHER_get_mode(cipher);
     unsigned long flags = EVP_CIPHER_get_flags(cipher);
-    bool plain = (mode == EVP_CIPH_CBC_MODE || mode == EVP_CIPH_CFB_MODE || mode == EVP_CIPH_OFB_MODE || mode == EVP_CIPH_CTR_MODE) &&
+    bool plain = (mode == EVP_CIPH_CBC_MODE || mode == EVP_CIPH_CFB_MODE || mode == EVP_CIPH_OFB_MODE ||
+                  mode == EVP_CIPH_CTR_MODE) &&
                  !(flags & (EVP_CIPH_FLAG_AEAD_CIPHER | EVP_CIPH_FLAG_CTS));
     once->fetch = once->name;
     once->kind = mode == EVP_CIPH_CBC_MODE ? LY_CIPHER_CBC : LY_CIPHER_STREAM;
@@ -114,7 +116,8 @@ static bool find(LyCrypto *crypto, LyBytes name, Once *once)
     return true;
 }
 
-bool ly_cipher_once_lengths(LyCrypto *crypto, LyBytes cipher, size_t *key_len, size_t *iv_len, size_t *block_len, size_t *tag_len)
+bool ly_cipher_once_lengths(LyCrypto *crypto, LyBytes cipher, size_t *key_len, size_t *iv_len,
+                            size_t *block_len, size_t *tag_len)
 {
     Once once;
     if (!find(crypto, cipher, &once))
@@ -129,30 +132,35 @@ bool ly_cipher_once_lengths(LyCrypto *crypto, LyBytes cipher, size_t *key_len, s
 static bool tag_differs(LyError *error)
 {
     ERR_clear_error();
-    return ly_error_set(error, LY_ERROR_VERIFY, "the tag of the encrypted bytes does not match: wrong key, or damaged");
+    return ly_error_set(error, LY_ERROR_VERIFY,
+                        "the tag of the encrypted bytes does not match: wrong key, or damaged");
 }
 
 /* `out` has room for the text and, encrypting, the tag. */
-static bool run_gcm(EVP_CIPHER_CTX *context, bool encrypt, LyBytes text, const uint8_t *tag, uint8_t *out, LyError *error)
+static bool run_gcm(EVP_CIPHER_CTX *context, bool encrypt, LyBytes text, const uint8_t *tag, uint8_t *out,
+                    LyError *error)
 {
     int rest;
-    bool ok = (encrypt || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, POLY1305_LEN, (uint8_t *)tag) > 0) &&
-              ly_cipher_update(context, text.data, text.len, out, NULL);
+    bool ok =
+        (encrypt || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, POLY1305_LEN, (uint8_t *)tag) > 0) &&
+        ly_cipher_update(context, text.data, text.len, out, NULL);
     if (!ok)
         return ly_crypto_failed(error, "run AES-GCM");
     if (EVP_CipherFinal_ex(context, out + text.len, &rest) <= 0)
         return tag_differs(error);
-    return !encrypt || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, POLY1305_LEN, out + text.len) > 0 ||
+    return !encrypt ||
+           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, POLY1305_LEN, out + text.len) > 0 ||
            ly_crypto_failed(error, "run AES-GCM");
 }
 
-static bool run_chacha(LyCrypto *crypto, EVP_CIPHER_CTX *context, bool encrypt, LyBytes text, const uint8_t *tag, uint8_t *out,
-                       LyError *error)
+static bool run_chacha(LyCrypto *crypto, EVP_CIPHER_CTX *context, bool encrypt, LyBytes text,
+                       const uint8_t *tag, uint8_t *out, LyError *error)
 {
     uint8_t computed[POLY1305_LEN];
     size_t len;
     EVP_MAC_CTX *poly1305 = EVP_MAC_CTX_new(crypto->poly1305);
-    bool ok = poly1305 && ly_chacha_begin(context, poly1305, 0) && ly_cipher_update(context, text.data, text.len, out, NULL) &&
+    bool ok = poly1305 && ly_chacha_begin(context, poly1305, 0) &&
+              ly_cipher_update(context, text.data, text.len, out, NULL) &&
               EVP_MAC_update(poly1305, encrypt ? out : text.data, text.len) &&
               EVP_MAC_final(poly1305, computed, &len, sizeof computed);
     EVP_MAC_CTX_free(poly1305);
@@ -165,8 +173,8 @@ static bool run_chacha(LyCrypto *crypto, EVP_CIPHER_CTX *context, bool encrypt, 
     return true;
 }
 
-static bool run(LyCrypto *crypto, const Once *once, bool encrypt, LyBytes key, LyBytes iv, LyBytes text, const uint8_t *tag,
-                uint8_t *out, LyError *error)
+static bool run(LyCrypto *crypto, const Once *once, bool encrypt, LyBytes key, LyBytes iv, LyBytes text,
+                const uint8_t *tag, uint8_t *out, LyError *error)
 {
     bool chacha = once->kind == LY_CIPHER_CHACHA;
     LyBytes used = chacha ? ly_bytes_slice(key, 0, 32) : key; /* the second half is for packets' lengths */
@@ -180,20 +188,24 @@ static bool run(LyCrypto *crypto, const Once *once, bool encrypt, LyBytes key, L
     else if (once->kind == LY_CIPHER_GCM)
         ok = run_gcm(context, encrypt, text, tag, out, error);
     else
-        ok = ly_cipher_update(context, text.data, text.len, out, NULL) || ly_crypto_failed(error, "run %s", once->fetch);
+        ok = ly_cipher_update(context, text.data, text.len, out, NULL) ||
+             ly_crypto_failed(error, "run %s", once->fetch);
     EVP_CIPHER_CTX_free(context);
     return ok;
 }
 
-bool ly_cipher_once(LyCrypto *crypto, LyBytes cipher, bool encrypt, LyBytes key, LyBytes iv, LyBytes in, LyBuf *out, LyError *error)
+bool ly_cipher_once(LyCrypto *crypto, LyBytes cipher, bool encrypt, LyBytes key, LyBytes iv, LyBytes in,
+                    LyBuf *out, LyError *error)
 {
     Once once;
     if (!find(crypto, cipher, &once))
-        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "the cipher %s is not known here", LY_PRINTABLE(cipher));
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "the cipher %s is not known here",
+                            LY_PRINTABLE(cipher));
     size_t tag_in = encrypt ? 0 : once.tag_len, tag_out = encrypt ? once.tag_len : 0;
     if (key.len != once.key_len || iv.len != once.iv_len || in.len < tag_in || in.len > INT_MAX ||
         (once.kind == LY_CIPHER_CBC && in.len % once.block_len))
-        return ly_error_set(error, LY_ERROR_INVALID, "%zu bytes with a key of %zu and an IV of %zu do not fit %s", in.len, key.len,
+        return ly_error_set(error, LY_ERROR_INVALID,
+                            "%zu bytes with a key of %zu and an IV of %zu do not fit %s", in.len, key.len,
                             iv.len, LY_PRINTABLE(cipher));
     LyBytes text = ly_bytes_slice(in, 0, in.len - tag_in);
     uint8_t *room = ly_buf_room(out, text.len + tag_out);

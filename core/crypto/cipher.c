@@ -92,7 +92,8 @@ void ly_cipher_names(const LyCrypto *crypto, bool only_default, LyBuf *out)
     for (int pass = chacha_first ? 0 : 1; pass < 2; pass++) {
         for (size_t i = 0; i < LY_COUNT(ciphers); i++) {
             bool chacha = ciphers[i].kind == LY_CIPHER_CHACHA;
-            if ((only_default && !ciphers[i].by_default) || (ciphers[i].legacy && !ly_crypto_has_legacy(crypto)))
+            if ((only_default && !ciphers[i].by_default) ||
+                (ciphers[i].legacy && !ly_crypto_has_legacy(crypto)))
                 continue;
             if (!chacha_first || chacha == (pass == 0))
                 add_name(out, start, ciphers[i].name);

@@ -12,7 +12,8 @@ struct LyCompressor {
     bool broken; /* a stream that failed once has lost its place */
 };
 
-/* zlib's window holds the last 32 KiB of the session in the clear: it is cleansed when given back, so its size stands in front. */
+/* zlib's window holds the last 32 KiB of the session in the clear: it is cleansed when given back, so its
+ * size stands in front. */
 #define SIZE_ROOM 16
 
 static voidpf allocate(voidpf opaque, uInt count, uInt len)
@@ -38,7 +39,8 @@ LyCompressor *ly_compressor_new(bool inflate)
     compressor->inflate = inflate;
     compressor->stream.zalloc = allocate;
     compressor->stream.zfree = release;
-    int status = inflate ? inflateInit(&compressor->stream) : deflateInit(&compressor->stream, Z_DEFAULT_COMPRESSION);
+    int status =
+        inflate ? inflateInit(&compressor->stream) : deflateInit(&compressor->stream, Z_DEFAULT_COMPRESSION);
     compressor->broken = status != Z_OK; /* a zlib of another version than its header */
     return compressor;
 }
@@ -54,7 +56,8 @@ void ly_compressor_free(LyCompressor *compressor)
     ly_free(compressor);
 }
 
-/* Room at the end of `out` for zlib to write into: what is there, or more; 0 bytes when `out` is at its limit. */
+/* Room at the end of `out` for zlib to write into: what is there, or more; 0 bytes when `out` is at its
+ * limit. */
 static void lend_room(z_stream *stream, LyBuf *out)
 {
     size_t limit = out->limit ? out->limit : LY_BUF_LIMIT, left = limit > out->len ? limit - out->len : 0;

@@ -9,7 +9,8 @@
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
 
-/* All is set by ly_crypto_new and only read afterwards, but for the count: so threads share it without a lock. */
+/* All is set by ly_crypto_new and only read afterwards, but for the count: so threads share it without a
+ * lock. */
 struct LyCrypto {
     unsigned refs; /* atomic */
     OSSL_LIB_CTX *library;
@@ -20,7 +21,8 @@ struct LyCrypto {
     bool has_mlkem;
 };
 
-/* Sets LY_ERROR_CRYPTO with "libcrypto cannot `action`: reason" and empties this thread's OpenSSL error queue. Returns false. */
+/* Sets LY_ERROR_CRYPTO with "libcrypto cannot `action`: reason" and empties this thread's OpenSSL error
+ * queue. Returns false. */
 bool ly_crypto_failed(LyError *error, const char *action, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

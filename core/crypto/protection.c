@@ -32,7 +32,8 @@ LyProtection *ly_protection_new_none(void)
     return protection;
 }
 
-static bool set_up_hmac(LyProtection *protection, LyCrypto *crypto, const LyMacInfo *mac, LyBytes key, LyError *error)
+static bool set_up_hmac(LyProtection *protection, LyCrypto *crypto, const LyMacInfo *mac, LyBytes key,
+                        LyError *error)
 {
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)mac->digest, 0),
@@ -44,22 +45,21 @@ static bool set_up_hmac(LyProtection *protection, LyCrypto *crypto, const LyMacI
            ly_crypto_failed(error, "use %s", mac->name);
 }
 
-static bool set_up(LyProtection *protection, LyCrypto *crypto, const LyCipherInfo *cipher, const LyMacInfo *mac, LyBytes key,
-                   LyBytes iv, LyBytes mac_key, bool encrypt, LyError *error)
+static bool set_up(LyProtection *protection, LyCrypto *crypto, const LyCipherInfo *cipher,
+                   const LyMacInfo *mac, LyBytes key, LyBytes iv, LyBytes mac_key, bool encrypt,
+                   LyError *error)
 {
     bool chacha = cipher->kind == LY_CIPHER_CHACHA, gcm = cipher->kind == LY_CIPHER_GCM;
-    if (cipher->kind == LY_CIPHER_NONE || key.len != cipher->key_len || iv.len != cipher->iv_len || (chacha || gcm) != !mac ||
-        (mac && mac_key.len != mac->key_len))
-        return ly_error_set(error, LY_ERROR_CRYPTO, "the keys do not fit %s with %s", cipher->name, mac ? mac->name : "no MAC");
+    if (cipher->kind == LY_CIPHER_NONE || key.len != cipher->key_len || iv.len != cipher->iv_len ||
+        (chacha || gcm) != !mac || (mac && mac_key.len != mac->key_len))
+        return ly_error_set(error, LY_ERROR_CRYPTO, "the keys do not fit %s with %s", cipher->name,
+                            mac ? mac->name : "no MAC");
     LyBytes main_key = chacha ? ly_bytes_slice(key, 0, 32) : key;
-    protection->manner = chacha     ? CHACHA
-                         : gcm      ? GCM
-                         : mac->etm ? ENCRYPT_THEN_MAC
-                                    : ENCRYPT_AND_MAC;
+    protection->manner = chacha ? CHACHA : gcm ? GCM : mac->etm ? ENCRYPT_THEN_MAC : ENCRYPT_AND_MAC;
     protection->block_len = cipher->block_len;
     protection->tag_len = AEAD_TAG_LEN;
-    protection->cipher =
-        ly_cipher_context(crypto, cipher->fetch, main_key, iv.len ? iv.data : NULL, cipher->discard, encrypt, error);
+    protection->cipher = ly_cipher_context(crypto, cipher->fetch, main_key, iv.len ? iv.data : NULL,
+                                           cipher->discard, encrypt, error);
     if (!protection->cipher)
         return false;
     if (mac)
@@ -68,13 +68,14 @@ static bool set_up(LyProtection *protection, LyCrypto *crypto, const LyCipherInf
         memcpy(protection->iv, iv.data, GCM_IV_LEN);
         return true;
     }
-    protection->length_cipher = ly_cipher_context(crypto, cipher->fetch, ly_bytes_slice(key, 32, 32), NULL, 0, encrypt, error);
+    protection->length_cipher =
+        ly_cipher_context(crypto, cipher->fetch, ly_bytes_slice(key, 32, 32), NULL, 0, encrypt, error);
     protection->mac = EVP_MAC_CTX_new(crypto->poly1305);
     return protection->length_cipher && (protection->mac || ly_crypto_failed(error, "use Poly1305"));
 }
 
-LyProtection *ly_protection_new(LyCrypto *crypto, const LyCipherInfo *cipher, const LyMacInfo *mac, LyBytes key, LyBytes iv,
-                                LyBytes mac_key, bool encrypt, LyError *error)
+LyProtection *ly_protection_new(LyCrypto *crypto, const LyCipherInfo *cipher, const LyMacInfo *mac,
+                                LyBytes key, LyBytes iv, LyBytes mac_key, bool encrypt, LyError *error)
 {
     LyProtection *protection = ly_new(LyProtection);
     if (!set_up(protection, crypto, cipher, mac, key, iv, mac_key, encrypt, error)) {
@@ -115,7 +116,8 @@ size_t ly_protection_head_len(const LyProtection *protection)
     return protection->manner == ENCRYPT_AND_MAC ? protection->block_len : 4;
 }
 
-/* Does a packet of this length fill blocks, and can libcrypto count it? A cipher in CBC would keep what does not. */
+/* Does a packet of this length fill blocks, and can libcrypto count it? A cipher in CBC would keep what does
+ * not. */
 static bool fits(const LyProtection *protection, uint32_t packet_length)
 {
     size_t aligned = (size_t)packet_length + (protection->manner == ENCRYPT_AND_MAC ? 4 : 0);
@@ -123,8 +125,8 @@ static bool fits(const LyProtection *protection, uint32_t packet_length)
 }
 
 /* One packet's HMAC: `tag` has room for tag_len. */
-static bool compute_mac(LyProtection *protection, uint32_t seq, LyBytes head, const LyBytes *parts, size_t count, LyBytes tail,
-                        uint8_t *tag)
+static bool compute_mac(LyProtection *protection, uint32_t seq, LyBytes head, const LyBytes *parts,
+                        size_t count, LyBytes tail, uint8_t *tag)
 {
     uint8_t number[4], full[EVP_MAX_MD_SIZE];
     size_t len;
@@ -143,7 +145,8 @@ static bool compute_mac(LyProtection *protection, uint32_t seq, LyBytes head, co
 
 static bool same_tag(const LyProtection *protection, const uint8_t *computed, const uint8_t *received)
 {
-    return ly_bytes_equal_secret(ly_bytes(computed, protection->tag_len), ly_bytes(received, protection->tag_len));
+    return ly_bytes_equal_secret(ly_bytes(computed, protection->tag_len),
+                                 ly_bytes(received, protection->tag_len));
 }
 
 /* The four bytes of ChaCha's length, to or from the wire. */
@@ -158,11 +161,12 @@ static bool crypt_chacha_length(LyProtection *protection, uint32_t seq, const ui
 static bool compute_poly1305(LyProtection *protection, const uint8_t *packet, size_t len, uint8_t *tag)
 {
     size_t tag_len;
-    return EVP_MAC_update(protection->mac, packet, len) && EVP_MAC_final(protection->mac, tag, &tag_len, AEAD_TAG_LEN);
+    return EVP_MAC_update(protection->mac, packet, len) &&
+           EVP_MAC_final(protection->mac, tag, &tag_len, AEAD_TAG_LEN);
 }
 
-/* Sets the packet's IV and gives the length bytes as associated data; the invocation counter in the IV moves on (RFC 5647
- * 7.1: the last 8 bytes, big-endian, without a carry into the first 4). */
+/* Sets the packet's IV and gives the length bytes as associated data; the invocation counter in the IV moves
+ * on (RFC 5647 7.1: the last 8 bytes, big-endian, without a carry into the first 4). */
 static bool begin_gcm(LyProtection *protection, const uint8_t *length)
 {
     int count;
@@ -180,7 +184,8 @@ bool ly_protection_length(LyProtection *protection, uint32_t seq, uint8_t *head,
     if (protection->manner == ENCRYPT_AND_MAC) {
         ok = ly_cipher_update(protection->cipher, head, protection->block_len, head, NULL);
     } else if (protection->manner == CHACHA) {
-        ok = crypt_chacha_length(protection, seq, head, length); /* aside: the tag is over the encrypted bytes */
+        /* Aside: the tag is over the encrypted bytes. */
+        ok = crypt_chacha_length(protection, seq, head, length);
         from = length;
     }
     if (ok)
@@ -195,7 +200,8 @@ static bool open_encrypt_and_mac(LyProtection *protection, uint32_t seq, uint8_t
 {
     uint8_t tag[LY_HASH_MAX];
     size_t head = protection->block_len; /* decrypted when the length was read */
-    return len >= head && ly_cipher_update(protection->cipher, packet + head, len - head, packet + head, NULL) &&
+    return len >= head &&
+           ly_cipher_update(protection->cipher, packet + head, len - head, packet + head, NULL) &&
            compute_mac(protection, seq, ly_bytes(packet, len), NULL, 0, (LyBytes){0}, tag) &&
            same_tag(protection, tag, packet + len);
 }
@@ -211,10 +217,11 @@ static bool open_encrypt_then_mac(LyProtection *protection, uint32_t seq, uint8_
 static bool open_gcm(LyProtection *protection, uint32_t seq, uint8_t *packet, size_t len)
 {
     int rest;
+    EVP_CIPHER_CTX *cipher = protection->cipher;
     bool ok = begin_gcm(protection, packet) &&
-              EVP_CIPHER_CTX_ctrl(protection->cipher, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN, packet + len) > 0 &&
-              ly_cipher_update(protection->cipher, packet + 4, len - 4, packet + 4, NULL) &&
-              EVP_CipherFinal_ex(protection->cipher, packet + len, &rest) > 0;
+              EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN, packet + len) > 0 &&
+              ly_cipher_update(cipher, packet + 4, len - 4, packet + 4, NULL) &&
+              EVP_CipherFinal_ex(cipher, packet + len, &rest) > 0;
     if (!ok)
         ly_cleanse(packet + 4, len - 4);
     return ok;
@@ -223,8 +230,8 @@ static bool open_gcm(LyProtection *protection, uint32_t seq, uint8_t *packet, si
 static bool open_chacha(LyProtection *protection, uint32_t seq, uint8_t *packet, size_t len)
 {
     uint8_t tag[AEAD_TAG_LEN];
-    return ly_chacha_begin(protection->cipher, protection->mac, seq) && compute_poly1305(protection, packet, len, tag) &&
-           same_tag(protection, tag, packet + len) &&
+    return ly_chacha_begin(protection->cipher, protection->mac, seq) &&
+           compute_poly1305(protection, packet, len, tag) && same_tag(protection, tag, packet + len) &&
            ly_cipher_update(protection->cipher, packet + 4, len - 4, packet + 4, NULL);
 }
 
@@ -238,7 +245,8 @@ bool ly_protection_open(LyProtection *protection, uint32_t seq, uint8_t *packet,
     };
     if (protection->manner == CLEAR)
         return true; /* what a peer may send in the clear is for the transport to check */
-    bool ok = fits(protection, packet_length) && open[protection->manner](protection, seq, packet, (size_t)packet_length + 4);
+    bool ok = fits(protection, packet_length) &&
+              open[protection->manner](protection, seq, packet, (size_t)packet_length + 4);
     if (!ok)
         ERR_clear_error();
     return ok;
@@ -267,7 +275,8 @@ static bool encrypt_piece(EVP_CIPHER_CTX *cipher, LyBytes piece, uint8_t **at)
 static bool encrypt_gathered(LyProtection *protection, const Packet *packet, size_t skip, uint8_t *out)
 {
     uint8_t *at = out + skip;
-    bool ok = encrypt_piece(protection->cipher, ly_bytes(packet->head + skip, sizeof packet->head - skip), &at);
+    bool ok =
+        encrypt_piece(protection->cipher, ly_bytes(packet->head + skip, sizeof packet->head - skip), &at);
     for (size_t i = 0; ok && i < packet->count; i++)
         ok = encrypt_piece(protection->cipher, packet->parts[i], &at);
     return ok && encrypt_piece(protection->cipher, packet->padding, &at) && (size_t)(at - out) == packet->len;
@@ -291,33 +300,38 @@ static bool seal_encrypt_and_mac(LyProtection *protection, const Packet *packet,
 {
     LyBytes head = ly_bytes(packet->head, sizeof packet->head);
     return encrypt_gathered(protection, packet, 0, out) &&
-           compute_mac(protection, packet->seq, head, packet->parts, packet->count, packet->padding, out + packet->len);
+           compute_mac(protection, packet->seq, head, packet->parts, packet->count, packet->padding,
+                       out + packet->len);
 }
 
 static bool seal_encrypt_then_mac(LyProtection *protection, const Packet *packet, uint8_t *out)
 {
     memcpy(out, packet->head, 4);
     return encrypt_gathered(protection, packet, 4, out) &&
-           compute_mac(protection, packet->seq, ly_bytes(out, packet->len), NULL, 0, (LyBytes){0}, out + packet->len);
+           compute_mac(protection, packet->seq, ly_bytes(out, packet->len), NULL, 0, (LyBytes){0},
+                       out + packet->len);
 }
 
 static bool seal_gcm(LyProtection *protection, const Packet *packet, uint8_t *out)
 {
     int rest;
+    EVP_CIPHER_CTX *cipher = protection->cipher;
     memcpy(out, packet->head, 4);
     return begin_gcm(protection, packet->head) && encrypt_gathered(protection, packet, 4, out) &&
-           EVP_CipherFinal_ex(protection->cipher, out + packet->len, &rest) > 0 &&
-           EVP_CIPHER_CTX_ctrl(protection->cipher, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, out + packet->len) > 0;
+           EVP_CipherFinal_ex(cipher, out + packet->len, &rest) > 0 &&
+           EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, out + packet->len) > 0;
 }
 
 static bool seal_chacha(LyProtection *protection, const Packet *packet, uint8_t *out)
 {
     return crypt_chacha_length(protection, packet->seq, packet->head, out) &&
-           ly_chacha_begin(protection->cipher, protection->mac, packet->seq) && encrypt_gathered(protection, packet, 4, out) &&
+           ly_chacha_begin(protection->cipher, protection->mac, packet->seq) &&
+           encrypt_gathered(protection, packet, 4, out) &&
            compute_poly1305(protection, out, packet->len, out + packet->len);
 }
 
-bool ly_protection_seal(LyProtection *protection, uint32_t seq, const LyBytes *parts, size_t count, LyBytes padding, uint8_t *out)
+bool ly_protection_seal(LyProtection *protection, uint32_t seq, const LyBytes *parts, size_t count,
+                        LyBytes padding, uint8_t *out)
 {
     static bool (*const seal[MANNER_COUNT])(LyProtection *, const Packet *, uint8_t *) = {
         [CLEAR] = seal_clear,
