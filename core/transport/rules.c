@@ -11,7 +11,8 @@
  * - R: re-exchange, the peer's KEXINIT has come; Q: re-exchange, NEWKEYS is due
  *
  * While only we have sent KEXINIT, the state is V or A still: what the peer sent before its own is legal.
- * The rules: '.' refused (fatal), 'i' ignored, 'h' handled here, 'u' handed up, '?' answered with UNIMPLEMENTED. */
+ * The rules: '.' refused (fatal), 'i' ignored, 'h' handled here, 'u' handed up, '?' answered with
+ * UNIMPLEMENTED. */
 enum { CLIENT = 1 << LY_CLIENT, SERVER = 1 << LY_SERVER, BOTH = CLIENT | SERVER };
 
 typedef struct Row {
