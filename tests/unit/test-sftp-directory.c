@@ -384,6 +384,11 @@ static void test_confinement(const void *mode)
         g_autofree char *link_path = g_build_filename(tree.root, links[i][0], NULL);
         g_assert_cmpint(symlink(links[i][1], link_path), ==, 0);
     }
+    /* A way that stays inside: an absolute target begins at the root. */
+    g_autofree char *inside = g_build_filename(tree.root, "sub/inside", NULL);
+    g_assert_cmpint(symlink("/sub/../file", inside), ==, 0);
+    OK(ly_sftp_stat, LY_BYTES("inside"));
+    g_assert_cmpuint(pair->result.attrs.size, ==, 8);
     const char *const ways[] = {
         "../secret", "/../secret", "../../../../secret", secret, "/abs", "/up", "/updir/secret", "/upabs/secret", "/chain",
         "/rootdir/../secret", "deep/secret", "deep/../secret", "/sub/../../secret", "//..//secret", "/proc/tmp", "/file/../../secret",
