@@ -72,7 +72,8 @@ static void test_pending(void)
             data[i] = (uint8_t)(i * 7);
         for (int i = 0; i < 5; i++) {
             uint8_t *copy = g_memdup2(data, sizeof data);
-            ly_sftp_write(fixture->client, H, (uint64_t)i, ly_bytes(copy, sizeof data - (size_t)i), done, &fixture->record[i]);
+            ly_sftp_write(fixture->client, H, (uint64_t)i, ly_bytes(copy, sizeof data - (size_t)i), done,
+                          &fixture->record[i]);
             memset(copy, 0xee, sizeof data);
             g_free(copy);
         }
@@ -107,7 +108,8 @@ static void test_refusals(void)
     g_assert_cmpuint(ly_sftp_write(client, H, 0, ly_bytes(big, sizeof big), done, record), ==, 0);
     g_assert_cmpuint(ly_sftp_write(client, H, 0, ly_bytes(big, LY_SFTP_PACKET_MAX), done, record), ==, 0);
     g_assert_cmpuint(ly_sftp_client_outstanding(client), ==, 0);
-    g_assert_cmpuint(ly_sftp_write(client, ly_bytes(big, 256), 0, ly_bytes(big, 261120), done, record), !=, 0);
+    g_assert_cmpuint(ly_sftp_write(client, ly_bytes(big, 256), 0, ly_bytes(big, 261120), done, record), !=,
+                     0);
     g_assert_cmpuint(ly_sftp_stat(client, ly_bytes(big, LY_SFTP_PATH_MAX), done, &fixture->record[1]), !=, 0);
     g_assert_cmpuint(ly_sftp_stat(client, P, done, &fixture->record[2]), !=, 0);
     g_assert_cmpuint(ly_sftp_stat(client, P, done, &fixture->record[3]), ==, 0);

@@ -1,11 +1,12 @@
-/* core/sftp: the server without a file system: bytes in, bytes out, and a backend that answers when it is told to. */
+/* core/sftp: the server without a file system: bytes in, bytes out, and a backend that answers when it is
+ * told to. */
 #include "sftp-script.h"
 #include "sftp/server.h"
 
 typedef struct Engine {
     LySftpServer *server;
     LyBuf out;
-    size_t room;       /* bytes that the sink takes at once */
+    size_t room;        /* bytes that the sink takes at once */
     GPtrArray *waiting; /* requests that the backend holds; NULL: it answers at once */
     LySftpRequest last;
     int requests, closes, cancels;
@@ -192,16 +193,17 @@ static void test_init(void)
         {"\0\4\0\1", 4, false},
         {"\xff\xff\xff\xff", 4, false},
         {"GET / HTTP/1.0", 14, false},
-        {"\0\0\0\x0a\x11\0\0\0\x01\0\0\0\x01/", 14, false}, /* STAT before INIT */
+        {"\0\0\0\x0a\x11\0\0\0\x01\0\0\0\x01/", 14, false},              /* STAT before INIT */
         {"\0\0\0\x05\x01\0\0\0\x03\0\0\0\x05\x01\0\0\0\x03", 18, false}, /* INIT again */
-        {"\0\0\0\x05\x01\0\0\0\x03\0\0\0\x01\x11", 14, false},        /* no id */
+        {"\0\0\0\x05\x01\0\0\0\x03\0\0\0\x01\x11", 14, false},           /* no id */
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         for (size_t chunk = 1; chunk < 19; chunk += 17) {
             Engine *engine = engine_new((LySftpServerOptions){0}, chunk == 1, false);
             bool right = true;
             for (size_t at = 0; at < cases[i].len; at += chunk)
-                right = give(engine, ly_bytes_slice(ly_bytes(cases[i].bytes, cases[i].len), at, chunk)) && right;
+                right =
+                    give(engine, ly_bytes_slice(ly_bytes(cases[i].bytes, cases[i].len), at, chunk)) && right;
             if (right != cases[i].right)
                 g_error("case %zu", i);
             g_assert_cmpint(engine->requests, ==, 0);
@@ -215,7 +217,8 @@ static uint8_t type_of(const LyBuf *packet)
     return packet->data[4];
 }
 
-/* Every packet of the client, cut at every length and with every bit flipped: one answer, or the end of the session. */
+/* Every packet of the client, cut at every length and with every bit flipped: one answer, or the end of the
+ * session. */
 static void test_damaged_requests(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(requests); i++) {
@@ -225,7 +228,8 @@ static void test_damaged_requests(void)
             LyBuf body = {0};
             ly_buf_add(&body, ly_bytes(packet.data + 9, len - 9));
             uint32_t status = ask_status(engine, type_of(&packet), ly_buf_bytes(&body));
-            bool open_ended = strcmp(requests[i].name, "extended") == 0 || strcmp(requests[i].name, "users-groups") == 0;
+            bool open_ended =
+                strcmp(requests[i].name, "extended") == 0 || strcmp(requests[i].name, "users-groups") == 0;
             if (!open_ended && status != SSH_FX_BAD_MESSAGE && status != SSH_FX_FAILURE)
                 g_error("%s cut to %zu bytes: status %u", requests[i].name, len, status);
             if (!open_ended)
@@ -257,7 +261,8 @@ static void test_unknown(void)
 {
     Engine *engine = plain_engine();
     for (unsigned type = 0; type < 256; type++)
-        if (type != SSH_FXP_INIT && (type < SSH_FXP_OPEN || type > SSH_FXP_SYMLINK) && type != SSH_FXP_EXTENDED)
+        if (type != SSH_FXP_INIT && (type < SSH_FXP_OPEN || type > SSH_FXP_SYMLINK) &&
+            type != SSH_FXP_EXTENDED)
             g_assert_cmpuint(ask_status(engine, (uint8_t)type, LY_BYTES("abc")), ==, SSH_FX_OP_UNSUPPORTED);
     g_assert_cmpint(engine->requests, ==, 0);
     /* An extension that the table does not know is the backend's. */
@@ -267,8 +272,10 @@ static void test_unknown(void)
     g_assert_cmpuint(ask_status(engine, SSH_FXP_EXTENDED, LY_BYTES("\0\0\0\x09x@y")), ==, SSH_FX_BAD_MESSAGE);
     engine_free(engine);
     engine = engine_new((LySftpServerOptions){.read_only = true}, false, true);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_EXTENDED, LY_BYTES("\0\0\0\x03x@ydata")), ==, SSH_FX_OP_UNSUPPORTED);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_REMOVE, LY_BYTES("\0\0\0\x01x")), ==, SSH_FX_PERMISSION_DENIED);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_EXTENDED, LY_BYTES("\0\0\0\x03x@ydata")), ==,
+                     SSH_FX_OP_UNSUPPORTED);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_REMOVE, LY_BYTES("\0\0\0\x01x")), ==,
+                     SSH_FX_PERMISSION_DENIED);
     g_assert_cmpint(engine->requests, ==, 0);
     engine_free(engine);
 }
@@ -293,11 +300,13 @@ static void test_handles(void)
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         LyBuf body = {0};
         ly_put_string(&body, cases[i].handle);
-        g_assert_cmpuint(ask_status(engine, SSH_FXP_FSTAT, ly_buf_bytes(&body)), ==, cases[i].file ? SSH_FX_OK : SSH_FX_FAILURE);
+        g_assert_cmpuint(ask_status(engine, SSH_FXP_FSTAT, ly_buf_bytes(&body)), ==,
+                         cases[i].file ? SSH_FX_OK : SSH_FX_FAILURE);
         g_assert_cmpuint(ask_status(engine, SSH_FXP_READDIR, ly_buf_bytes(&body)), ==,
                          cases[i].directory ? SSH_FX_OK : SSH_FX_FAILURE);
         bool any = cases[i].file || cases[i].directory;
-        g_assert_cmpuint(ask_status(engine, SSH_FXP_CLOSE, ly_buf_bytes(&body)), ==, any ? SSH_FX_OK : SSH_FX_FAILURE);
+        g_assert_cmpuint(ask_status(engine, SSH_FXP_CLOSE, ly_buf_bytes(&body)), ==,
+                         any ? SSH_FX_OK : SSH_FX_FAILURE);
         g_assert_cmpuint(ask_status(engine, SSH_FXP_CLOSE, ly_buf_bytes(&body)), ==, SSH_FX_FAILURE);
         g_assert_cmpuint(ask_status(engine, SSH_FXP_FSTAT, ly_buf_bytes(&body)), ==, SSH_FX_FAILURE);
         ly_buf_free(&body);
@@ -341,14 +350,27 @@ static void test_lengths(void)
     ly_buf_clear(&body);
     ly_put_cstring(&body, path);
     g_assert_cmpuint(ask_status(engine, SSH_FXP_STAT, ly_buf_bytes(&body)), ==, SSH_FX_BAD_MESSAGE);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_STAT, LY_BYTES("\0\0\0\x03" "a\0b")), ==, SSH_FX_BAD_MESSAGE);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_RENAME, LY_BYTES("\0\0\0\x01" "a\0\0\0\x02" "b\0")), ==, SSH_FX_BAD_MESSAGE);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_STAT,
+                                LY_BYTES("\0\0\0\x03"
+                                         "a\0b")),
+                     ==, SSH_FX_BAD_MESSAGE);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_RENAME,
+                                LY_BYTES("\0\0\0\x01"
+                                         "a\0\0\0\x02"
+                                         "b\0")),
+                     ==, SSH_FX_BAD_MESSAGE);
     g_free(path);
     ly_buf_free(&body);
     /* 2^32-1 extended attributes. */
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_MKDIR, LY_BYTES("\0\0\0\x01" "a\x80\0\0\0\xff\xff\xff\xff")), ==, SSH_FX_BAD_MESSAGE);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_MKDIR,
+                                LY_BYTES("\0\0\0\x01"
+                                         "a\x80\0\0\0\xff\xff\xff\xff")),
+                     ==, SSH_FX_BAD_MESSAGE);
     /* Fields behind the last known one are passed over. */
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_REMOVE, LY_BYTES("\0\0\0\x01" "a more")), ==, SSH_FX_OK);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_REMOVE,
+                                LY_BYTES("\0\0\0\x01"
+                                         "a more")),
+                     ==, SSH_FX_OK);
     engine_free(engine);
 }
 
@@ -356,7 +378,10 @@ static void test_symlink_order(void)
 {
     for (int openssh = 0; openssh < 2; openssh++) {
         Engine *engine = engine_new((LySftpServerOptions){.symlink_openssh_order = openssh}, true, true);
-        LyBuf packet = packet_of(SSH_FXP_SYMLINK, 1, LY_BYTES("\0\0\0\x01" "1\0\0\0\x01" "2"));
+        LyBuf packet = packet_of(SSH_FXP_SYMLINK, 1,
+                                 LY_BYTES("\0\0\0\x01"
+                                          "1\0\0\0\x01"
+                                          "2"));
         g_assert_true(give(engine, ly_buf_bytes(&packet)));
         ly_buf_free(&packet);
         g_assert_true(ly_bytes_is(engine->last.path, openssh ? "2" : "1"));
@@ -371,11 +396,15 @@ static void test_lists(void)
     g_assert_cmpuint(ask_status(engine, SSH_FXP_STAT, LY_BYTES("\0\0\0\x01/")), ==, SSH_FX_PERMISSION_DENIED);
     g_assert_cmpuint(ask_status(engine, SSH_FXP_LSTAT, LY_BYTES("\0\0\0\x01/")), ==, SSH_FX_OK);
     engine_free(engine);
-    engine = engine_new((LySftpServerOptions){.allowed_requests = "stat,lstat", .denied_requests = "lstat"}, false, true);
+    engine = engine_new((LySftpServerOptions){.allowed_requests = "stat,lstat", .denied_requests = "lstat"},
+                        false, true);
     g_assert_cmpuint(ask_status(engine, SSH_FXP_STAT, LY_BYTES("\0\0\0\x01/")), ==, SSH_FX_OK);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_LSTAT, LY_BYTES("\0\0\0\x01/")), ==, SSH_FX_PERMISSION_DENIED);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_REMOVE, LY_BYTES("\0\0\0\x01/")), ==, SSH_FX_PERMISSION_DENIED);
-    g_assert_cmpuint(ask_status(engine, SSH_FXP_EXTENDED, LY_BYTES("\0\0\0\x03x@y")), ==, SSH_FX_OP_UNSUPPORTED);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_LSTAT, LY_BYTES("\0\0\0\x01/")), ==,
+                     SSH_FX_PERMISSION_DENIED);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_REMOVE, LY_BYTES("\0\0\0\x01/")), ==,
+                     SSH_FX_PERMISSION_DENIED);
+    g_assert_cmpuint(ask_status(engine, SSH_FXP_EXTENDED, LY_BYTES("\0\0\0\x03x@y")), ==,
+                     SSH_FX_OP_UNSUPPORTED);
     g_assert_cmpint(engine->requests, ==, 1);
     engine_free(engine);
     LyBuf names = {0};
@@ -392,7 +421,8 @@ static void test_many_handles(void)
     for (int i = 0; i < 1024; i++)
         open_handle(engine, SSH_FXP_OPEN, wire);
     for (int i = 0; i < 4000; i++)
-        g_assert_cmpuint(ask_status(engine, SSH_FXP_OPEN, LY_BYTES("\0\0\0\x01/\0\0\0\x01\0\0\0\0")), ==, SSH_FX_FAILURE);
+        g_assert_cmpuint(ask_status(engine, SSH_FXP_OPEN, LY_BYTES("\0\0\0\x01/\0\0\0\x01\0\0\0\0")), ==,
+                         SSH_FX_FAILURE);
     LyBuf body = {0};
     ly_put_string(&body, ly_bytes(wire, 4));
     g_assert_cmpuint(ask_status(engine, SSH_FXP_CLOSE, ly_buf_bytes(&body)), ==, SSH_FX_OK);
@@ -405,8 +435,8 @@ static void test_many_handles(void)
     engine_free(engine);
 }
 
-/* 2000 requests at once to a backend that answers later and backwards: taken 256 at a time, each answered once, and what
- * was in a packet is still there when it is answered. */
+/* 2000 requests at once to a backend that answers later and backwards: taken 256 at a time, each answered
+ * once, and what was in a packet is still there when it is answered. */
 static void test_later(void)
 {
     Engine *engine = engine_new((LySftpServerOptions){0}, true, true);
@@ -422,7 +452,8 @@ static void test_later(void)
     size_t used = 0;
     while (used < input.len) {
         size_t taken;
-        g_assert_true(ly_sftp_server_receive(engine->server, ly_bytes(input.data + used, input.len - used), &taken, NULL));
+        g_assert_true(ly_sftp_server_receive(engine->server, ly_bytes(input.data + used, input.len - used),
+                                             &taken, NULL));
         g_assert_cmpuint(taken, >, 0);
         used += taken;
         g_assert_cmpuint(engine->waiting->len, <=, 256);
@@ -459,7 +490,8 @@ static void test_close_waits(void)
         open_handle(engine, SSH_FXP_OPEN, wire);
         LyBuf body = {0};
         ly_put_string(&body, ly_bytes(wire, 4));
-        LyBuf fstat = packet_of(SSH_FXP_FSTAT, 21, ly_buf_bytes(&body)), close = packet_of(SSH_FXP_CLOSE, 22, ly_buf_bytes(&body));
+        LyBuf fstat = packet_of(SSH_FXP_FSTAT, 21, ly_buf_bytes(&body)),
+              close = packet_of(SSH_FXP_CLOSE, 22, ly_buf_bytes(&body));
         g_assert_true(give(engine, ly_buf_bytes(&fstat)));
         g_assert_true(give(engine, ly_buf_bytes(&close)));
         g_assert_cmpint(engine->closes, ==, ending);
@@ -504,12 +536,14 @@ static void test_backlog(void)
     g_assert_true(ly_sftp_server_receive(engine->server, ly_buf_bytes(&input), &used, NULL));
     g_assert_cmpuint(used, <, input.len);
     g_assert_cmpuint(ly_sftp_server_pending_len(engine->server), <, 5 << 20);
-    g_assert_true(ly_sftp_server_receive(engine->server, ly_bytes(input.data + used, input.len - used), &taken, NULL));
+    g_assert_true(
+        ly_sftp_server_receive(engine->server, ly_bytes(input.data + used, input.len - used), &taken, NULL));
     g_assert_cmpuint(taken, ==, 0);
     engine->room = 1000000;
     while (used < input.len || ly_sftp_server_pending_len(engine->server)) {
         ly_sftp_server_flush(engine->server);
-        g_assert_true(ly_sftp_server_receive(engine->server, ly_bytes(input.data + used, input.len - used), &taken, NULL));
+        g_assert_true(ly_sftp_server_receive(engine->server, ly_bytes(input.data + used, input.len - used),
+                                             &taken, NULL));
         used += taken;
     }
     LyReader reader = ly_reader(ly_buf_bytes(&engine->out));
