@@ -20,14 +20,15 @@ typedef struct LySftpSink {
 } LySftpSink;
 
 /* The server's extensions, learnt from VERSION; bits of ly_sftp_client_extensions(). */
-#define LY_SFTP_EXTENSIONS(X)                                                                                \
-    X(POSIX_RENAME, "posix-rename@openssh.com", "1")                                                         \
-    X(STATVFS, "statvfs@openssh.com", "2") X(FSTATVFS, "fstatvfs@openssh.com", "2")                          \
-        X(HARDLINK, "hardlink@openssh.com", "1") X(FSYNC, "fsync@openssh.com", "1")                          \
-            X(LSETSTAT, "lsetstat@openssh.com", "1") X(LIMITS, "limits@openssh.com", "1")                    \
-                X(EXPAND_PATH, "expand-path@openssh.com", "1") X(COPY_DATA, "copy-data", "1")                \
-                    X(HOME_DIRECTORY, "home-directory", "1")                                                 \
-                        X(USERS_GROUPS, "users-groups-by-id@openssh.com", "1")
+/* clang-format off */
+#define LY_SFTP_EXTENSIONS(X)                                                                             \
+    X(POSIX_RENAME, "posix-rename@openssh.com", "1") X(STATVFS, "statvfs@openssh.com", "2")               \
+    X(FSTATVFS, "fstatvfs@openssh.com", "2") X(HARDLINK, "hardlink@openssh.com", "1")                     \
+    X(FSYNC, "fsync@openssh.com", "1") X(LSETSTAT, "lsetstat@openssh.com", "1")                           \
+    X(LIMITS, "limits@openssh.com", "1") X(EXPAND_PATH, "expand-path@openssh.com", "1")                   \
+    X(COPY_DATA, "copy-data", "1") X(HOME_DIRECTORY, "home-directory", "1")                               \
+    X(USERS_GROUPS, "users-groups-by-id@openssh.com", "1")
+/* clang-format on */
 #define LY_SFTP_EXTENSION_BIT(name, wire, version) LY_SFTP_EXTENSION_##name,
 enum { LY_SFTP_EXTENSIONS(LY_SFTP_EXTENSION_BIT) LY_SFTP_EXTENSION_COUNT };
 #undef LY_SFTP_EXTENSION_BIT

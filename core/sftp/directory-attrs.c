@@ -39,6 +39,12 @@ void ly_sftp_serve_fstat(LySftpRequest *request)
     reply_stat(request, result, &found);
 }
 
+static const char *path_behind(int fd, char path[40])
+{
+    snprintf(path, 40, "/proc/self/fd/%d", fd);
+    return path;
+}
+
 /* chmod by an O_PATH descriptor: fchmodat2 is of Linux 6.6, before it only /proc reaches the file behind one.
  */
 static int set_permissions(int fd, mode_t mode)
@@ -52,8 +58,17 @@ static int set_permissions(int fd, mode_t mode)
         return -1;
     }
     char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return chmod(path, mode);
+    return chmod(path_behind(fd, path), mode);
+}
+
+/* The same for times: before Linux 5.8 utimensat does not take AT_EMPTY_PATH. */
+static int set_times(int fd, const struct timespec times[2])
+{
+    int result = utimensat(fd, "", times, AT_EMPTY_PATH);
+    if (result == 0 || errno != EINVAL)
+        return result;
+    char path[40];
+    return utimensat(AT_FDCWD, path_behind(fd, path), times, 0);
 }
 
 static void times_of(const LySftpAttrs *attrs, struct timespec times[2])
@@ -80,7 +95,7 @@ static int set_attrs_at(int fd, const LySftpAttrs *attrs)
     if (attrs->flags & SSH_FILEXFER_ATTR_PERMISSIONS)
         keep_first(&error, set_permissions(fd, attrs->permissions & 07777));
     if (attrs->flags & SSH_FILEXFER_ATTR_ACMODTIME)
-        keep_first(&error, utimensat(fd, "", times, AT_EMPTY_PATH));
+        keep_first(&error, set_times(fd, times));
     return error;
 }
 

@@ -20,14 +20,14 @@ typedef struct LySftpRequest {
                             path2 = target. hardlink: existing, new */
     void *handle;  /* the backend's object for requests on handles, looked up and checked for its kind */
     void *handle2; /* copy-data: the handle written to */
-    uint64_t offset, offset2,
-        len;         /* READ (len already capped), WRITE, copy-data (len 0: to the end of the file) */
+    /* READ (len already capped), WRITE, copy-data (len 0: to the end of the file) */
+    uint64_t offset, offset2, len;
     LyBytes data;    /* WRITE */
     uint32_t pflags; /* OPEN */
     LySftpAttrs attrs;
-    LyBytes extension_name,
-        extension_data; /* SSH_FXP_EXTENDED: as received; users-groups: two strings of u32 */
-    void *job;          /* for the backend's own use while it works */
+    /* SSH_FXP_EXTENDED: as received; users-groups: two strings of u32 */
+    LyBytes extension_name, extension_data;
+    void *job; /* for the backend's own use while it works */
 } LySftpRequest;
 
 typedef struct LySftpBackend {
@@ -51,14 +51,14 @@ typedef struct LySftpBackend {
 typedef struct LySftpServerOptions {
     LySftpSink sink;
     LySftpBackend backend;
-    bool read_only; /* whatever would change something is refused with SSH_FX_PERMISSION_DENIED before the
-                       backend */
-    bool symlink_openssh_order;                     /* as LySftpClientOptions */
-    const char *allowed_requests, *denied_requests; /* comma-separated names as of sftp-server -p, -P
-                                                       ("open,read,..."); NULL: no such list */
-    uint32_t max_handles;                           /* 0: 1024 */
-    uint32_t
-        max_outstanding; /* requests the backend may hold; 0: 256. When reached, receive stops taking bytes */
+    /* Whatever would change something is refused with SSH_FX_PERMISSION_DENIED before the backend. */
+    bool read_only;
+    bool symlink_openssh_order; /* as LySftpClientOptions */
+    /* Comma-separated names as of sftp-server -p, -P ("open,read,..."); NULL: no such list. */
+    const char *allowed_requests, *denied_requests;
+    uint32_t max_handles; /* 0: 1024 */
+    /* Requests the backend may hold; 0: 256. When reached, receive stops taking bytes. */
+    uint32_t max_outstanding;
     LyLog log;
 } LySftpServerOptions;
 
