@@ -28,7 +28,8 @@ LyKex *ly_kex_new(LyCrypto *crypto, const LyKexInfo *info, LyError *error);
 void ly_kex_free(LyKex *kex);
 
 /* Group exchange: sets p and g (magnitudes). `check` (the client does) refuses with LY_ERROR_PROTOCOL a p that is even,
- * of fewer than min_bits or more than max_bits bits, or not a probable prime, and g that is not in 2..p-2. */
+ * of fewer than min_bits or more than max_bits bits, or not a probable prime, and g that is not in 2..p-2. Without
+ * `check` (the server, with a group of its own) only the primality is taken on trust, and the code is LY_ERROR_INVALID. */
 bool ly_kex_set_group(LyKex *kex, LyBytes p, LyBytes g, unsigned min_bits, unsigned max_bits, bool check, LyError *error);
 /* A safe prime for the server's GEX_GROUP: the smallest of `moduli` (text of moduli(5), may be empty; chosen at random among
  * equals) that has at least `want` bits and lies within min..max, else the largest within, else a built-in RFC 3526 group.
