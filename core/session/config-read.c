@@ -189,15 +189,14 @@ static bool read_line(LyConfig *config, LyBytes line, bool outer, bool user_file
     LyConfigValues words = {0};
     bool ok = ly_config_words(rest, &words, error);
     if (!ok) {
-    } else if (name.len == 4 && strncasecmp((const char *)name.data, "Host", 4) == 0) {
+    } else if (is_word(name, "Host")) {
         config->active = outer && host_matches(&words, ly_bytes_str(config->options.host));
-    } else if (name.len == 5 && strncasecmp((const char *)name.data, "Match", 5) == 0) {
+    } else if (is_word(name, "Match")) {
         config->active = outer;
         ok = match_block(config, &words, &config->active, error);
-    } else if (config->active && name.len == 7 && strncasecmp((const char *)name.data, "Include", 7) == 0) {
-        ok = include(config, &words, user_file, error);
-    } else if (config->active &&
-               !(name.len == 7 && strncasecmp((const char *)name.data, "Include", 7) == 0)) {
+    } else if (is_word(name, "Include")) {
+        ok = !config->active || include(config, &words, user_file, error);
+    } else if (config->active) {
         int keyword = ly_config_keyword(name);
         if (keyword >= 0 && keyword < LY_CONFIG_COUNT)
             ok = ly_config_store(config, (LyConfigKeyword)keyword, &words, rest, error);
