@@ -110,9 +110,10 @@ static void test_agreement(void)
         LyRandom random = {drbg_fill, &drbg};
         g_assert_true(ly_sntrup761_generate(crypto, &random, keys->public_key, keys->private_key));
         for (unsigned i = 0; i < 10; i++) {
-            g_assert_true(ly_sntrup761_encapsulate(crypto, &openssl_random, keys->public_key, keys->ciphertext,
-                                                   keys->sent));
-            g_assert_true(ly_sntrup761_decapsulate(crypto, keys->private_key, keys->ciphertext, keys->received));
+            g_assert_true(ly_sntrup761_encapsulate(crypto, &openssl_random, keys->public_key,
+                                                   keys->ciphertext, keys->sent));
+            g_assert_true(
+                ly_sntrup761_decapsulate(crypto, keys->private_key, keys->ciphertext, keys->received));
             g_assert_cmpmem(keys->sent, sizeof keys->sent, keys->received, sizeof keys->received);
         }
     }
