@@ -6,9 +6,9 @@
 
 /* The ssh_config names, for messages. */
 static const char *const keyword[LY_ALGORITHMS_COUNT] = {
-    [LY_ALGORITHMS_KEX] = "KexAlgorithms",          [LY_ALGORITHMS_HOST_KEY] = "HostKeyAlgorithms",
-    [LY_ALGORITHMS_CIPHER] = "Ciphers",             [LY_ALGORITHMS_MAC] = "MACs",
-    [LY_ALGORITHMS_COMPRESSION] = "Compression",    [LY_ALGORITHMS_USER_KEY] = "PubkeyAcceptedAlgorithms",
+    [LY_ALGORITHMS_KEX] = "KexAlgorithms",       [LY_ALGORITHMS_HOST_KEY] = "HostKeyAlgorithms",
+    [LY_ALGORITHMS_CIPHER] = "Ciphers",          [LY_ALGORITHMS_MAC] = "MACs",
+    [LY_ALGORITHMS_COMPRESSION] = "Compression", [LY_ALGORITHMS_USER_KEY] = "PubkeyAcceptedAlgorithms",
 };
 
 static void names(const LyCrypto *crypto, LyAlgorithmKind kind, bool only_default, LyBuf *out)
@@ -60,22 +60,26 @@ void ly_algorithms_copy(const LyAlgorithms *from, LyAlgorithms *to)
         to->list[kind] = ly_strdup(from->list[kind]);
 }
 
-bool ly_algorithms_change(const LyCrypto *crypto, LyAlgorithms *algorithms, LyAlgorithmKind kind, LyBytes change, LyError *error)
+bool ly_algorithms_change(const LyCrypto *crypto, LyAlgorithms *algorithms, LyAlgorithmKind kind,
+                          LyBytes change, LyError *error)
 {
     LyBuf all = {0}, changed = {0};
     LyBytes unknown = {0};
     bool ok = true;
     names(crypto, kind, false, &all);
-    switch (ly_names_change(ly_bytes_str(algorithms->list[kind]), change, ly_buf_bytes(&all), &changed, &unknown)) {
+    switch (ly_names_change(ly_bytes_str(algorithms->list[kind]), change, ly_buf_bytes(&all), &changed,
+                            &unknown)) {
     case LY_NAMES_OK:
         ly_free(algorithms->list[kind]);
         algorithms->list[kind] = ly_bytes_dup_str(ly_buf_bytes(&changed));
         break;
     case LY_NAMES_UNKNOWN:
-        ok = ly_error_set(error, LY_ERROR_INVALID, "%s: '%s' is not known here", keyword[kind], LY_PRINTABLE(unknown));
+        ok = ly_error_set(error, LY_ERROR_INVALID, "%s: '%s' is not known here", keyword[kind],
+                          LY_PRINTABLE(unknown));
         break;
     case LY_NAMES_EMPTY:
-        ok = ly_error_set(error, LY_ERROR_INVALID, "%s: '%s' would leave nothing", keyword[kind], LY_PRINTABLE(change));
+        ok = ly_error_set(error, LY_ERROR_INVALID, "%s: '%s' would leave nothing", keyword[kind],
+                          LY_PRINTABLE(change));
         break;
     }
     ly_buf_free(&all);

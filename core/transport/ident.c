@@ -49,8 +49,8 @@ static bool ident_received(LyTransport *t, LyBytes line, LyTransportEvent *event
     if (!ly_bytes_split(version, '-', &version, &software) || software.len == 0 ||
         (!ly_bytes_is(version, "2.0") && !ly_bytes_is(version, "1.99")))
         return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_VERSION_NOT_SUPPORTED,
-                                 "the %s identifies itself as '%s'; only SSH 2.0 is spoken here", ly_transport_peer_name(t),
-                                 LY_PRINTABLE(line));
+                                 "the %s identifies itself as '%s'; only SSH 2.0 is spoken here",
+                                 ly_transport_peer_name(t), LY_PRINTABLE(line));
     ly_buf_add(&t->peer_ident, line);
     *event = (LyTransportEvent){.type = LY_TRANSPORT_IDENT, .bytes = ly_buf_bytes(&t->peer_ident)};
     return ly_kex_begin(t);
@@ -66,8 +66,8 @@ static bool may_go_on(LyTransport *t, LyBytes begun)
                                  "the client does not speak SSH: it began with '%s'",
                                  LY_PRINTABLE(ly_bytes_slice(begun, 0, 40)));
     if (begun.len > (ssh && head.len == 4 ? LY_IDENT_LINE_MAX : LY_GREETING_LINE_MAX))
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR, "a line of the %s's greeting is too long",
-                                 ly_transport_peer_name(t));
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR,
+                                 "a line of the %s's greeting is too long", ly_transport_peer_name(t));
     return true;
 }
 
@@ -88,10 +88,12 @@ bool ly_ident_next(LyTransport *t, LyTransportEvent *event)
         return ident_received(t, line, event);
     /* The server refuses "SSH\n" here; longer greetings ended above. */
     if (t->role == LY_SERVER)
-        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR, "the client does not speak SSH");
+        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
+                                 "the client does not speak SSH");
     if (++t->greeting_lines > LY_GREETING_LINES_MAX)
         return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR,
-                                 "the server sent more than %d lines before its identification", LY_GREETING_LINES_MAX);
+                                 "the server sent more than %d lines before its identification",
+                                 LY_GREETING_LINES_MAX);
     *event = (LyTransportEvent){.type = LY_TRANSPORT_GREETING, .bytes = line};
     return true;
 }

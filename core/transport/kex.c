@@ -1,5 +1,5 @@
-/* RFC 4253 section 8 with 4419, 5656, 8731 and the hybrids: the exchange, both roles. What is awaited is a step; one table says
- * which message that is and who reads it. */
+/* RFC 4253 section 8 with 4419, 5656, 8731 and the hybrids: the exchange, both roles. What is awaited is a
+ * step; one table says which message that is and who reads it. */
 #include "transport/transport-private.h"
 
 #include "base/memory.h"
@@ -144,7 +144,8 @@ static LyKey *reply_key(LyTransport *t, LyBytes blob)
         kex_failed(t, &error);
     } else if (strcmp(ly_key_type_name(key), algorithm->key_type) != 0) {
         ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_KEY_EXCHANGE_FAILED,
-                          "the server's host key is of type %s where %s was negotiated", ly_key_type_name(key), algorithm->name);
+                          "the server's host key is of type %s where %s was negotiated",
+                          ly_key_type_name(key), algorithm->name);
         ly_key_unref(key);
         key = NULL;
     }
@@ -172,7 +173,8 @@ static bool reply_accepted(LyTransport *t, LyReader *reader, LyTransportEvent *e
         return false;
     if (!ly_kex_finish(t->kex.kex, value, &t->kex.secret, &error))
         return kex_failed(t, &error);
-    if (!ly_kex_hash(t, blob, value, bytes) || !reply_verified(t, *key, hash, signature) || !ly_kex_derive(t, hash))
+    if (!ly_kex_hash(t, blob, value, bytes) || !reply_verified(t, *key, hash, signature) ||
+        !ly_kex_derive(t, hash))
         return false;
     if (t->established)
         return newkeys_send(t);
@@ -219,14 +221,16 @@ static bool gex_request_received(LyTransport *t, LyReader *reader, LyTransportEv
     kex->gex_max = ly_get_u32(reader);
     if (!ly_reader_done(reader) || kex->gex_min > kex->gex_want || kex->gex_want > kex->gex_max)
         return malformed(t, SSH_MSG_KEX_DH_GEX_REQUEST);
-    unsigned min = LY_MAX(kex->gex_min, (uint32_t)LY_GEX_MIN_BITS), max = LY_MIN(kex->gex_max, (uint32_t)LY_GEX_MAX_BITS);
+    unsigned min = LY_MAX(kex->gex_min, (uint32_t)LY_GEX_MIN_BITS),
+             max = LY_MIN(kex->gex_max, (uint32_t)LY_GEX_MAX_BITS);
     unsigned want = LY_MIN(LY_MAX(kex->gex_want, min), max);
     if (min > max ||
         !ly_kex_choose_group(t->crypto, ly_buf_bytes(&t->moduli), min, want, max, &kex->gex_p, &kex->gex_g))
         return ly_transport_fail(t, LY_ERROR_UNSUPPORTED, SSH_DISCONNECT_KEY_EXCHANGE_FAILED,
                                  "the client asks for a group of %lu to %lu bits, and there is none",
                                  (unsigned long)kex->gex_min, (unsigned long)kex->gex_max);
-    if (!ly_kex_set_group(kex->kex, ly_buf_bytes(&kex->gex_p), ly_buf_bytes(&kex->gex_g), min, max, false, &error))
+    if (!ly_kex_set_group(kex->kex, ly_buf_bytes(&kex->gex_p), ly_buf_bytes(&kex->gex_g), min, max, false,
+                          &error))
         return kex_failed(t, &error);
     ly_put_u8(&message, SSH_MSG_KEX_DH_GEX_GROUP);
     ly_put_mpint(&message, ly_buf_bytes(&kex->gex_p));
@@ -238,7 +242,8 @@ static bool gex_request_received(LyTransport *t, LyReader *reader, LyTransportEv
 }
 
 /* Answers the client's value: ours, the host key and its signature over H. */
-static bool reply_put(LyTransport *t, LyBytes client_value, LyBuf *server_value, LyBuf *signature, LyBuf *reply)
+static bool reply_put(LyTransport *t, LyBytes client_value, LyBuf *server_value, LyBuf *signature,
+                      LyBuf *reply)
 {
     LyExchange *kex = &t->kex;
     LyError error = {0};
@@ -246,8 +251,8 @@ static bool reply_put(LyTransport *t, LyBytes client_value, LyBuf *server_value,
     LyBytes hash = ly_bytes(bytes, ly_hash_len(kex->chosen.kex->hash));
     LyKey *key = own_host_key(t, kex->chosen.host_key);
     if (!key)
-        return ly_transport_fail(t, LY_ERROR_UNSUPPORTED, SSH_DISCONNECT_KEY_EXCHANGE_FAILED, "there is no host key for %s",
-                                 kex->chosen.host_key->name);
+        return ly_transport_fail(t, LY_ERROR_UNSUPPORTED, SSH_DISCONNECT_KEY_EXCHANGE_FAILED,
+                                 "there is no host key for %s", kex->chosen.host_key->name);
     ly_buf_add(&kex->client_value, client_value);
     if (!ly_kex_respond(kex->kex, client_value, server_value, &kex->secret, &error))
         return kex_failed(t, &error);
@@ -330,8 +335,8 @@ bool ly_kex_received(LyTransport *t, LyBytes payload, uint32_t seq, LyTransportE
     const Step *step = t->kex.step < LY_COUNT(steps) ? &steps[t->kex.step] : &steps[LY_KEX_STEP_NONE];
     if (!step->received || step->number != number)
         return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
-                                 "the %s sent key exchange message %u where %u is due", ly_transport_peer_name(t), number,
-                                 step->number);
+                                 "the %s sent key exchange message %u where %u is due",
+                                 ly_transport_peer_name(t), number, step->number);
     LyReader reader = ly_reader(ly_bytes_slice(payload, 1, payload.len));
     return step->received(t, &reader, event) && event->type != LY_TRANSPORT_CLOSED;
 }

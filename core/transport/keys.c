@@ -3,7 +3,8 @@
 
 #include "base/memory.h"
 
-/* A public value as the hash wants it: e and f of the DH methods are mpints, hashed as such whatever zeros came in front. */
+/* A public value as the hash wants it: e and f of the DH methods are mpints, hashed as such whatever zeros
+ * came in front. */
 static void put_value(LyBuf *out, const LyKexInfo *info, LyBytes value)
 {
     if (info->kind == LY_KEX_DH || info->kind == LY_KEX_DH_GROUP_EXCHANGE)
@@ -35,13 +36,15 @@ bool ly_kex_hash(LyTransport *t, LyBytes host_key_blob, LyBytes server_value, ui
     ly_buf_add(&text, ly_buf_bytes(&kex->secret)); /* K, framed already */
     LyBytes part = ly_buf_bytes(&text);
     bool ok = (!text.failed && ly_hash(t->crypto, info->hash, &part, 1, hash)) ||
-              ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_KEY_EXCHANGE_FAILED, "the exchange hash cannot be computed");
+              ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_KEY_EXCHANGE_FAILED,
+                                "the exchange hash cannot be computed");
     ly_buf_free(&text);
     return ok;
 }
 
 typedef struct Secrets {
-    uint8_t bytes[LY_HASH_MAX * 4]; /* grows by whole digests: the longest key is 64 bytes, the shortest digest 20 */
+    uint8_t bytes[LY_HASH_MAX *
+                  4]; /* grows by whole digests: the longest key is 64 bytes, the shortest digest 20 */
 } Secrets;
 
 /* K1 = HASH(K || H || letter || session_id), Kn = HASH(K || H || K1 || ... || Kn-1). */

@@ -43,8 +43,9 @@ static bool ext_info_received(LyTransport *t, LyBytes payload, LyTransportEvent 
     uint32_t count = ly_get_u32(&reader);
     LyBytes pairs = ly_bytes(reader.data, reader.len);
     if (++t->ext_info_count > EXT_INFO_MAX)
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR, "the %s sent more than %d EXT_INFO messages",
-                                 ly_transport_peer_name(t), EXT_INFO_MAX);
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR,
+                                 "the %s sent more than %d EXT_INFO messages", ly_transport_peer_name(t),
+                                 EXT_INFO_MAX);
     for (uint32_t i = 0; i < count && !reader.failed; i++) {
         ly_get_string(&reader);
         ly_get_string(&reader);
@@ -53,8 +54,8 @@ static bool ext_info_received(LyTransport *t, LyBytes payload, LyTransportEvent 
         return malformed(t, SSH_MSG_EXT_INFO);
     ly_buf_add(&t->extensions, pairs);
     if (t->extensions.failed)
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR, "the %s's EXT_INFO is too long",
-                                 ly_transport_peer_name(t));
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR,
+                                 "the %s's EXT_INFO is too long", ly_transport_peer_name(t));
     *event = (LyTransportEvent){.type = LY_TRANSPORT_EXT_INFO};
     return true;
 }
@@ -82,8 +83,8 @@ static bool disconnect_received(LyTransport *t, LyBytes payload, LyTransportEven
     LyError error = {0};
     uint32_t reason = ly_get_u32(&reader);
     LyBytes text = ly_get_string(&reader); /* the language tag is left out by some */
-    ly_error_set(&error, LY_ERROR_DISCONNECT, "the %s disconnected: %s (%s)", ly_transport_peer_name(t), LY_PRINTABLE(text),
-                 ly_ssh_disconnect_name(reason));
+    ly_error_set(&error, LY_ERROR_DISCONNECT, "the %s disconnected: %s (%s)", ly_transport_peer_name(t),
+                 LY_PRINTABLE(text), ly_ssh_disconnect_name(reason));
     if (reason == SSH_DISCONNECT_BY_APPLICATION && t->authenticated)
         error.code = LY_OK;
     error.reason = reason;
@@ -157,9 +158,9 @@ static bool packet_received(LyTransport *t, LyBytes payload, uint32_t seq, LyTra
     case LY_RULE_REFUSED:
         break;
     }
-    return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR, "the %s sent message %u (%s) %s",
-                             ly_transport_peer_name(t), number, ly_ssh_message_name(number),
-                             ly_transport_rule_state_name(state));
+    return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
+                             "the %s sent message %u (%s) %s", ly_transport_peer_name(t), number,
+                             ly_ssh_message_name(number), ly_transport_rule_state_name(state));
 }
 
 bool ly_transport_next(LyTransport *t, LyTransportEvent *event)

@@ -5,8 +5,8 @@
 const char *ly_ssh_message_name(unsigned number)
 {
     switch (number) {
-#define ROW(name, value)                                                                                               \
-    case value:                                                                                                        \
+#define ROW(name, value)                                                                                     \
+    case value:                                                                                              \
         return #name;
         LY_SSH_MESSAGES(ROW)
 #undef ROW
@@ -18,8 +18,8 @@ const char *ly_ssh_message_name(unsigned number)
 const char *ly_ssh_disconnect_name(unsigned reason)
 {
     switch (reason) {
-#define ROW(name, value)                                                                                               \
-    case value:                                                                                                        \
+#define ROW(name, value)                                                                                     \
+    case value:                                                                                              \
         return #name;
         LY_SSH_DISCONNECTS(ROW)
 #undef ROW

@@ -71,8 +71,8 @@ void ly_stream_replace(LyStream *stream, LyStream *next, bool strict)
     *next = (LyStream){0};
 }
 
-/* Counts a packet of `len` bytes on the wire. Sequence numbers that wrap before there are keys would let a middleman shift them
- * unseen, with or without strict KEX. */
+/* Counts a packet of `len` bytes on the wire. Sequence numbers that wrap before there are keys would let a
+ * middleman shift them unseen, with or without strict KEX. */
 static bool count(LyTransport *t, LyStream *stream, size_t len)
 {
     stream->packets++;
@@ -85,7 +85,8 @@ static bool count(LyTransport *t, LyStream *stream, size_t len)
 
 /* ---- out ---- */
 
-/* Padding comes from a pool, because a call of the generator for every packet costs more than the packet's cipher. */
+/* Padding comes from a pool, because a call of the generator for every packet costs more than the packet's
+ * cipher. */
 static LyBytes take_padding(LyTransport *t, size_t len)
 {
     if (t->random_used + len > sizeof t->random_pool) {
@@ -103,7 +104,8 @@ bool ly_packet_seal(LyTransport *t, const LyBytes *parts, size_t count_of_parts)
     if (out->compressor) {
         ly_buf_clear(&t->deflated);
         if (!ly_compressor_deflate(out->compressor, parts, count_of_parts, &t->deflated))
-            return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_COMPRESSION_ERROR, "zlib cannot compress a packet");
+            return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_COMPRESSION_ERROR,
+                                     "zlib cannot compress a packet");
         deflated = ly_buf_bytes(&t->deflated);
         parts = &deflated;
         count_of_parts = 1;
@@ -118,11 +120,12 @@ bool ly_packet_seal(LyTransport *t, const LyBytes *parts, size_t count_of_parts)
     /* A closed transport says DISCONNECT past the limit. */
     if (!t->closed && t->output.end - t->output.start + total > t->max_output_len)
         return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
-                                 "the %s does not take what is sent: %zu bytes wait", ly_transport_peer_name(t),
-                                 t->output.end - t->output.start);
+                                 "the %s does not take what is sent: %zu bytes wait",
+                                 ly_transport_peer_name(t), t->output.end - t->output.start);
     uint8_t *room = ly_output_room(t, total);
     if (!ly_protection_seal(out->protection, out->seq, parts, count_of_parts, take_padding(t, pad), room))
-        return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_BY_APPLICATION, "a packet could not be encrypted");
+        return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_BY_APPLICATION,
+                                 "a packet could not be encrypted");
     t->output.end += total;
     return count(t, out, total);
 }
@@ -131,7 +134,8 @@ bool ly_packet_seal_buf(LyTransport *t, LyBuf *payload)
 {
     LyBytes part = ly_buf_bytes(payload);
     if (payload->failed)
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION, "a message grew over its limit");
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
+                                 "a message grew over its limit");
     return ly_packet_seal(t, &part, 1);
 }
 
@@ -143,12 +147,15 @@ static bool read_length(LyTransport *t, LyInput *input)
     LyProtection *protection = t->in.protection;
     uint32_t len;
     if (!ly_protection_length(protection, t->in.seq, input->data + input->start, &len))
-        return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_MAC_ERROR, "a packet's length could not be decrypted");
+        return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_MAC_ERROR,
+                                 "a packet's length could not be decrypted");
     size_t aligned = (size_t)len + (ly_protection_aligns_length(protection) ? 4 : 0);
-    if (len < 1 + 1 + PADDING_MIN || len > t->max_packet_len || aligned % ly_protection_block_len(protection) != 0)
-        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
-                                 "the %s sent a packet of impossible length %lu: the data is damaged or not SSH",
-                                 ly_transport_peer_name(t), (unsigned long)len);
+    if (len < 1 + 1 + PADDING_MIN || len > t->max_packet_len ||
+        aligned % ly_protection_block_len(protection) != 0)
+        return ly_transport_fail(
+            t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
+            "the %s sent a packet of impossible length %lu: the data is damaged or not SSH",
+            ly_transport_peer_name(t), (unsigned long)len);
     input->packet_length = len;
     input->have_length = true;
     return true;
@@ -179,19 +186,20 @@ bool ly_packet_open(LyTransport *t, LyBytes *payload, uint32_t *seq)
     input->have_length = false;
     if (!ly_protection_open(t->in.protection, t->in.seq, packet, input->packet_length))
         return ly_transport_fail(t, LY_ERROR_VERIFY, SSH_DISCONNECT_MAC_ERROR,
-                                 "a packet of the %s was changed on the way: its MAC does not match", ly_transport_peer_name(t));
+                                 "a packet of the %s was changed on the way: its MAC does not match",
+                                 ly_transport_peer_name(t));
     input->start += total; /* the bytes stay until input is asked for */
     size_t pad = packet[4];
     if (pad < PADDING_MIN || pad + 2 > input->packet_length)
-        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR, "the %s sent a packet with bad padding",
-                                 ly_transport_peer_name(t));
+        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
+                                 "the %s sent a packet with bad padding", ly_transport_peer_name(t));
     *seq = t->in.seq;
     LyBytes opened = ly_bytes(packet + 5, input->packet_length - 1 - pad);
     if (!count(t, &t->in, total) || (t->in.compressor && !inflate(t, &opened)))
         return false;
     if (opened.len == 0)
-        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR, "the %s sent an empty message",
-                                 ly_transport_peer_name(t));
+        return ly_transport_fail(t, LY_ERROR_PROTOCOL, SSH_DISCONNECT_PROTOCOL_ERROR,
+                                 "the %s sent an empty message", ly_transport_peer_name(t));
     *payload = opened;
     return true;
 }
@@ -202,7 +210,8 @@ uint8_t *ly_transport_input(LyTransport *t, size_t *room)
     size_t used = in->end - in->start;
     size_t missing = in->have_length ? 4 + (size_t)in->packet_length + TAG_MAX : 0;
     missing = missing > used ? missing - used : 0;
-    /* The buffer holds two of the largest packets, so that a byte moves about once, and only when little room is left. */
+    /* The buffer holds two of the largest packets, so that a byte moves about once, and only when little room
+     * is left. */
     if (used == 0 || in->cap - in->end < LY_MAX(LY_INPUT_ROOM_MIN, missing)) {
         if (used && in->start)
             memmove(in->data, in->data + in->start, used);

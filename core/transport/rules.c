@@ -1,10 +1,9 @@
 #include "transport/transport-private.h"
 
-/* What each message that comes in means, by the state of the transport. One letter a state, in the order of LyRuleState:
- *     W  first exchange, the peer's KEXINIT has not come      K  first exchange      N  first exchange, NEWKEYS is due
- *     S  as K, strict KEX      T  as N, strict KEX
- *     V  keys in force, not signed in      A  signed in
- *     R  re-exchange, the peer's KEXINIT has come      Q  re-exchange, NEWKEYS is due
+/* What each message that comes in means, by the state of the transport. One letter a state, in the order of
+ * LyRuleState: W  first exchange, the peer's KEXINIT has not come      K  first exchange      N  first
+ * exchange, NEWKEYS is due S  as K, strict KEX      T  as N, strict KEX V  keys in force, not signed in A
+ * signed in R  re-exchange, the peer's KEXINIT has come      Q  re-exchange, NEWKEYS is due
  * '.' refused (fatal)   'i' ignored   'h' handled here   'u' handed up   '?' answered with UNIMPLEMENTED.
  * While only we have sent KEXINIT, the state is V or A still: what the peer sent before its own is legal. */
 enum { CLIENT = 1 << LY_CLIENT, SERVER = 1 << LY_SERVER, BOTH = CLIENT | SERVER };
@@ -15,6 +14,7 @@ typedef struct Row {
     const char *rule;
 } Row;
 
+/* clang-format off */
 static const Row rows[] = {
     /*                                                                             WKNSTVARQ */
     {0, 0, BOTH,                                                                  "........."},
@@ -43,6 +43,7 @@ static const Row rows[] = {
     {SSH_MSG_PONG, SSH_MSG_PONG, BOTH,                                            ".....uuii"},
     {194, 255, BOTH,                                                              ".....??.."},
 };
+/* clang-format on */
 
 LyRuleState ly_transport_rule_state(const LyTransport *t)
 {

@@ -8,7 +8,7 @@
 #include "crypto/protection.h"
 #include "transport/transport.h"
 
-#define LY_IDENT_LINE_MAX 255    /* RFC 4253 4.2, with CR LF */
+#define LY_IDENT_LINE_MAX 255 /* RFC 4253 4.2, with CR LF */
 #define LY_GREETING_LINE_MAX 8192
 #define LY_GREETING_LINES_MAX 1024
 #define LY_INPUT_ROOM_MIN ((size_t)32 << 10)
@@ -25,16 +25,16 @@ typedef enum LyRule {
 } LyRule;
 
 typedef enum LyRuleState { /* the columns of the table */
-    LY_RULES_WAIT_KEXINIT,
-    LY_RULES_KEX,
-    LY_RULES_NEWKEYS,
-    LY_RULES_STRICT_KEX,
-    LY_RULES_STRICT_NEWKEYS,
-    LY_RULES_SERVICE,
-    LY_RULES_AUTHENTICATED,
-    LY_RULES_AGAIN_KEX,
-    LY_RULES_AGAIN_NEWKEYS,
-    LY_RULES_COUNT,
+                           LY_RULES_WAIT_KEXINIT,
+                           LY_RULES_KEX,
+                           LY_RULES_NEWKEYS,
+                           LY_RULES_STRICT_KEX,
+                           LY_RULES_STRICT_NEWKEYS,
+                           LY_RULES_SERVICE,
+                           LY_RULES_AUTHENTICATED,
+                           LY_RULES_AGAIN_KEX,
+                           LY_RULES_AGAIN_NEWKEYS,
+                           LY_RULES_COUNT,
 } LyRuleState;
 
 LyRuleState ly_transport_rule_state(const LyTransport *t);
@@ -56,8 +56,8 @@ typedef struct LyStream {
 typedef struct LyInput {
     uint8_t *data;
     size_t start, end, cap;
-    size_t high;            /* bytes ever used, to be cleansed */
-    bool have_length;       /* of the packet at `start` */
+    size_t high;      /* bytes ever used, to be cleansed */
+    bool have_length; /* of the packet at `start` */
     uint32_t packet_length;
 } LyInput;
 
@@ -68,15 +68,15 @@ typedef struct LyOutput {
 } LyOutput;
 
 typedef enum LyKexStep { /* what is awaited of the peer */
-    LY_KEX_STEP_NONE,
-    LY_KEX_STEP_INIT,        /* server */
-    LY_KEX_STEP_REPLY,       /* client */
-    LY_KEX_STEP_GEX_REQUEST, /* server */
-    LY_KEX_STEP_GEX_GROUP,   /* client */
-    LY_KEX_STEP_GEX_INIT,    /* server */
-    LY_KEX_STEP_GEX_REPLY,   /* client */
-    LY_KEX_STEP_HOST_KEY,    /* client: the application's answer */
-    LY_KEX_STEP_NEWKEYS,
+                         LY_KEX_STEP_NONE,
+                         LY_KEX_STEP_INIT,        /* server */
+                         LY_KEX_STEP_REPLY,       /* client */
+                         LY_KEX_STEP_GEX_REQUEST, /* server */
+                         LY_KEX_STEP_GEX_GROUP,   /* client */
+                         LY_KEX_STEP_GEX_INIT,    /* server */
+                         LY_KEX_STEP_GEX_REPLY,   /* client */
+                         LY_KEX_STEP_HOST_KEY,    /* client: the application's answer */
+                         LY_KEX_STEP_NEWKEYS,
 } LyKexStep;
 
 enum { LY_TO_SERVER, LY_TO_CLIENT }; /* index of a direction, as in LyNegotiated */
@@ -130,24 +130,25 @@ struct LyTransport {
     LyOutput output;
     LyStream in, out;
     LyBuf inflated, deflated;
-    LyBuf pending;        /* payloads (uint32 length first) that wait for NEWKEYS */
-    size_t delayed_mark;  /* delayed compression starts behind this many bytes of `pending`; 0: nothing waits */
+    LyBuf pending; /* payloads (uint32 length first) that wait for NEWKEYS */
+    size_t
+        delayed_mark; /* delayed compression starts behind this many bytes of `pending`; 0: nothing waits */
     uint8_t random_pool[256];
     size_t random_used;
-    uint32_t event_seq;   /* of the packet handed out last */
+    uint32_t event_seq; /* of the packet handed out last */
 
     LyExchange kex;
-    bool established;     /* the first exchange is complete */
+    bool established; /* the first exchange is complete */
     bool authenticated;
-    bool compressing;     /* delayed compression has started */
+    bool compressing; /* delayed compression has started */
     bool rekey_wanted;
     bool strict;
     bool peer_wants_ext_info;
     LyBuf session_id;
-    LyKey *host_key;      /* the server's: ours, or the verified one */
+    LyKey *host_key; /* the server's: ours, or the verified one */
     LyBuf host_key_signature;
     LyNegotiated negotiated;
-    LyBuf extensions;     /* string name, string value, ...; what came later stands later */
+    LyBuf extensions; /* string name, string value, ...; what came later stands later */
     unsigned ext_info_count;
 
     bool peer_eof;
@@ -188,7 +189,8 @@ bool ly_kexinit_received(LyTransport *t, uint32_t seq);
 /* ---- keys.c ---- */
 /* The exchange hash (RFC 4253 8, RFC 4419 3, RFC 5656 4) of the exchange that runs. */
 bool ly_kex_hash(LyTransport *t, LyBytes host_key_blob, LyBytes server_value, uint8_t *hash);
-/* RFC 4253 7.2: keys of both directions from K and H into kex.next_in and next_out; takes the session identifier from the first H. */
+/* RFC 4253 7.2: keys of both directions from K and H into kex.next_in and next_out; takes the session
+ * identifier from the first H. */
 bool ly_kex_derive(LyTransport *t, LyBytes hash);
 
 /* ---- kex.c ---- */

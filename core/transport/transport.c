@@ -11,7 +11,7 @@
 #define MAX_PACKET_LEN (((size_t)256 << 10) + 1024)
 #define MIN_MAX_PACKET_LEN ((size_t)35000) /* RFC 4253 6.1: what everyone must take */
 #define MAX_OUTPUT_LEN ((size_t)64 << 20)
-#define EXTENSIONS_MAX ((size_t)64 << 10)  /* bytes kept of a peer's EXT_INFO */
+#define EXTENSIONS_MAX ((size_t)64 << 10) /* bytes kept of a peer's EXT_INFO */
 
 /* ---- life ---- */
 
@@ -34,7 +34,8 @@ static bool keep_own_host_keys(LyTransport *t, LyError *error)
     ly_free(t->algorithms.list[LY_ALGORITHMS_HOST_KEY]);
     t->algorithms.list[LY_ALGORITHMS_HOST_KEY] = ly_bytes_dup_str(ly_buf_bytes(&kept));
     ly_buf_free(&kept);
-    return any || ly_error_set(error, LY_ERROR_INVALID, "no host key fits HostKeyAlgorithms: a server needs one");
+    return any ||
+           ly_error_set(error, LY_ERROR_INVALID, "no host key fits HostKeyAlgorithms: a server needs one");
 }
 
 static void take_host_keys(LyTransport *t, const LyTransportOptions *options)
@@ -57,7 +58,8 @@ LyTransport *ly_transport_new(const LyTransportOptions *options, uint64_t now_us
     t->rekey_packets = LY_MIN(options->rekey_packets ? options->rekey_packets : REKEY_PACKETS, REKEY_PACKETS);
     t->rekey_us = options->rekey_us;
     t->handshake_timeout_us = options->handshake_timeout_us;
-    t->max_packet_len = options->max_packet_len ? LY_MAX(options->max_packet_len, MIN_MAX_PACKET_LEN) : MAX_PACKET_LEN;
+    t->max_packet_len =
+        options->max_packet_len ? LY_MAX(options->max_packet_len, MIN_MAX_PACKET_LEN) : MAX_PACKET_LEN;
     t->max_output_len = options->max_output_len ? options->max_output_len : MAX_OUTPUT_LEN;
     t->require_strict_kex = options->require_strict_kex;
     t->now_us = now_us;
@@ -96,8 +98,8 @@ void ly_transport_free(LyTransport *t)
     ly_cleanse(t->input.data, t->input.high);
     ly_free(t->input.data);
     ly_free(t->output.data);
-    LyBuf *bufs[] = {&t->moduli,     &t->own_ident,  &t->peer_ident,         &t->inflated,  &t->deflated,
-                     &t->pending,    &t->session_id, &t->host_key_signature, &t->extensions};
+    LyBuf *bufs[] = {&t->moduli,  &t->own_ident,  &t->peer_ident,         &t->inflated,  &t->deflated,
+                     &t->pending, &t->session_id, &t->host_key_signature, &t->extensions};
     for (size_t i = 0; i < LY_COUNT(bufs); i++)
         ly_buf_free(bufs[i]);
     for (size_t i = 0; i < t->host_key_count; i++)
@@ -188,10 +190,10 @@ void ly_transport_peer_closed(LyTransport *t)
     LyError error = {0};
     bool inside = t->input.end > t->input.start;
     ly_error_set(&error, LY_ERROR_DISCONNECT, "the %s closed the connection%s", ly_transport_peer_name(t),
-                 inside                        ? " in the middle of a packet"
-                 : t->peer_ident.len == 0      ? " without identifying itself"
-                 : !t->established             ? " during the key exchange"
-                                               : "");
+                 inside                   ? " in the middle of a packet"
+                 : t->peer_ident.len == 0 ? " without identifying itself"
+                 : !t->established        ? " during the key exchange"
+                                          : "");
     end(t, &error, 0, false);
 }
 
@@ -215,7 +217,8 @@ static bool holds_back(const LyTransport *t)
 
 static bool compression_is_delayed(const LyTransport *t)
 {
-    return t->in.compression == LY_COMPRESSION_ZLIB_DELAYED || t->out.compression == LY_COMPRESSION_ZLIB_DELAYED;
+    return t->in.compression == LY_COMPRESSION_ZLIB_DELAYED ||
+           t->out.compression == LY_COMPRESSION_ZLIB_DELAYED;
 }
 
 static bool worn(const LyTransport *t, const LyStream *stream)
@@ -223,13 +226,14 @@ static bool worn(const LyTransport *t, const LyStream *stream)
     return stream->packets >= t->rekey_packets || stream->bytes >= stream->bytes_max;
 }
 
-/* Starts a key exchange when it is due. With delayed compression it waits for sign-in: a KEXINIT that crosses SUCCESS on its way
- * would meet a peer that inflates already. */
+/* Starts a key exchange when it is due. With delayed compression it waits for sign-in: a KEXINIT that crosses
+ * SUCCESS on its way would meet a peer that inflates already. */
 void ly_transport_rekey_if_due(LyTransport *t)
 {
     if (t->closed || !t->established || t->kex.own_sent || (compression_is_delayed(t) && !t->authenticated))
         return;
-    if (t->rekey_wanted || worn(t, &t->in) || worn(t, &t->out) || (t->rekey_us && t->now_us - t->keys_us >= t->rekey_us)) {
+    if (t->rekey_wanted || worn(t, &t->in) || worn(t, &t->out) ||
+        (t->rekey_us && t->now_us - t->keys_us >= t->rekey_us)) {
         t->rekey_wanted = false;
         ly_kex_begin(t);
     }
@@ -255,7 +259,8 @@ bool ly_transport_send(LyTransport *t, const LyBytes *parts, size_t count)
     size_t len = parts_len(parts, count), waiting = ly_transport_output_len(t);
     if (waiting > t->max_output_len || len + 4 > t->max_output_len - waiting)
         return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
-                                 "the %s does not finish the key exchange: %zu bytes wait", ly_transport_peer_name(t), waiting);
+                                 "the %s does not finish the key exchange: %zu bytes wait",
+                                 ly_transport_peer_name(t), waiting);
     ly_put_u32(&t->pending, (uint32_t)len);
     for (size_t i = 0; i < count; i++)
         ly_buf_add(&t->pending, parts[i]);
@@ -276,7 +281,8 @@ static void start_delayed_compression(LyTransport *t)
 {
     t->compressing = true;
     ly_stream_start_compression(&t->out, false, true);
-    /* While the client's NEWKEYS is on its way, it cannot have seen SUCCESS: its next keys begin with compression. */
+    /* While the client's NEWKEYS is on its way, it cannot have seen SUCCESS: its next keys begin with
+     * compression. */
     if (t->role == LY_CLIENT || !t->kex.own_sent)
         ly_stream_start_compression(&t->in, true, true);
 }
@@ -339,8 +345,9 @@ void ly_transport_tick(LyTransport *t, uint64_t now_us)
 {
     t->now_us = LY_MAX(t->now_us, now_us);
     if (!t->established && t->now_us >= ly_transport_deadline_us(t))
-        ly_transport_fail(t, LY_ERROR_TIMEOUT, SSH_DISCONNECT_BY_APPLICATION, "the %s did not finish the handshake in %llu s",
-                          ly_transport_peer_name(t), (unsigned long long)(t->handshake_timeout_us / 1000000));
+        ly_transport_fail(t, LY_ERROR_TIMEOUT, SSH_DISCONNECT_BY_APPLICATION,
+                          "the %s did not finish the handshake in %llu s", ly_transport_peer_name(t),
+                          (unsigned long long)(t->handshake_timeout_us / 1000000));
     ly_transport_rekey_if_due(t);
 }
 
