@@ -12,8 +12,8 @@ LyCompressor *ly_compressor_new(bool inflate);
 void ly_compressor_free(LyCompressor *compressor);
 /* Appends the compressed parts to `out`. */
 bool ly_compressor_deflate(LyCompressor *compressor, const LyBytes *parts, size_t count, LyBuf *out);
-/* Appends the inflated bytes; `out->limit` bounds what a packet may inflate to. LY_ERROR_PROTOCOL: damaged stream;
- * LY_ERROR_LIMIT: over the limit. */
+/* Appends the inflated bytes; `out->limit` bounds what a packet may inflate to. LY_ERROR_PROTOCOL: damaged
+ * stream; LY_ERROR_LIMIT: over the limit. */
 bool ly_compressor_inflate(LyCompressor *compressor, LyBytes in, LyBuf *out, LyError *error);
 
 #endif

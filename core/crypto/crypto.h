@@ -1,6 +1,6 @@
-/* The crypto library's context. One object, shared read-only by sessions and threads, owns OpenSSL's library context and
- * caches what was fetched from it. OpenSSL, zlib and libargon2 headers are included in core/crypto's .c files and nowhere
- * else. */
+/* The crypto library's context. One object, shared read-only by sessions and threads, owns OpenSSL's library
+ * context and caches what was fetched from it. OpenSSL, zlib and libargon2 headers are included in
+ * core/crypto's .c files and nowhere else. */
 #ifndef LY_CRYPTO_CRYPTO_H
 #define LY_CRYPTO_CRYPTO_H
 
@@ -12,8 +12,9 @@
 typedef struct LyCrypto LyCrypto;
 
 typedef enum LyCryptoFlags {
-    LY_CRYPTO_LEGACY = 1, /* load OpenSSL's legacy provider too (arcfour, blowfish-cbc, cast128-cbc); when it cannot be
-                             loaded the object is made all the same and ly_crypto_has_legacy() is false */
+    /* Load OpenSSL's legacy provider too (arcfour, blowfish-cbc, cast128-cbc). When it cannot be loaded the
+     * object is made all the same and ly_crypto_has_legacy() is false. */
+    LY_CRYPTO_LEGACY = 1,
 } LyCryptoFlags;
 
 /* A new object with one reference; NULL with *error when libcrypto cannot be set up. */
@@ -23,9 +24,10 @@ void ly_crypto_unref(LyCrypto *crypto);
 bool ly_crypto_has_legacy(const LyCrypto *crypto);
 /* The linked OpenSSL has ML-KEM-768 (>= 3.5). */
 bool ly_crypto_has_mlkem(const LyCrypto *crypto);
-/* The processor has AES (and carry-less multiplication) instructions, so that AES-GCM beats ChaCha20-Poly1305. */
+/* The processor has AES (and carry-less multiplication) instructions, so that AES-GCM beats
+ * ChaCha20-Poly1305. */
 bool ly_crypto_has_aes_instructions(void);
-/* Fills with random bytes from OpenSSL; aborts if the generator fails, because nothing may go on without it. */
+/* Fills with random bytes from OpenSSL; aborts if the generator fails, for nothing may go on without it. */
 void ly_crypto_random(LyCrypto *crypto, void *out, size_t len);
 
 /* Where a session takes its randomness from (cookies, padding): {0} is OpenSSL's generator. */

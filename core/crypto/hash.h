@@ -10,8 +10,11 @@ typedef enum LyHash { LY_MD5, LY_SHA1, LY_SHA256, LY_SHA384, LY_SHA512, LY_HASH_
 
 size_t ly_hash_len(LyHash hash);
 const char *ly_hash_name(LyHash hash); /* "sha256" ... */
-/* The digest of the concatenated parts; `digest` has room for ly_hash_len(hash). False only if libcrypto fails. */
-LY_MUST_CHECK bool ly_hash(LyCrypto *crypto, LyHash hash, const LyBytes *parts, size_t count, uint8_t *digest);
-LY_MUST_CHECK bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, size_t count, uint8_t *mac);
+/* The digest of the concatenated parts; `digest` has room for ly_hash_len(hash). False only if libcrypto
+ * fails. */
+LY_MUST_CHECK bool ly_hash(LyCrypto *crypto, LyHash hash, const LyBytes *parts, size_t count,
+                           uint8_t *digest);
+LY_MUST_CHECK bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, size_t count,
+                           uint8_t *mac);
 
 #endif
