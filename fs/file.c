@@ -60,6 +60,14 @@ void file_unref(File *file)
     inode_unref(&mount->inodes, inode);
 }
 
+static bool open_files_other(const File *file)
+{
+    ly_list_each(&file->inode->open->files, File, link, each)
+        if (each != file && !each->released)
+            return true;
+    return false;
+}
+
 void file_close(File *file)
 {
     writer_send(file->inode);
@@ -67,6 +75,10 @@ void file_close(File *file)
     file->released = true;
     if (file_is_alive(file))
         ly_sftp_close(mount_client(file->mount), file_handle(file), ignore_done, NULL);
+    LyBytes path;
+    bool last = file->inode->hidden && !open_files_other(file) && mount_client(file->mount);
+    if (last && mount_path(file->mount, file->inode, (LyBytes){0}, &path))
+        ly_sftp_remove(mount_client(file->mount), path, ignore_done, NULL);
     file->generation = 0; /* the handle is not to be used any more */
     file_unref(file);
 }

@@ -1,3 +1,5 @@
+#include <endian.h>
+
 #include "base/memory.h"
 #include "inode.h"
 

@@ -19,6 +19,7 @@ typedef struct Inode {
     uint32_t refs;             /* ours: children, open files, operations */
     uint16_t name_len;
     bool gone : 1;             /* unlinked, or replaced by another: has no name any more */
+    bool hidden : 1;           /* renamed instead of unlinked: goes with its last open file */
     bool moved : 1;            /* its st_ino is not the one its path would give */
     bool kept : 1;             /* kept_size and kept_mtime are set */
     uint32_t changes;          /* counts our own changes: a reply that was asked for before one says nothing about now */

@@ -161,8 +161,9 @@ static void names_done(void *user, LySftpReply *reply)
         listing->at_end |= listing->error != 0;
         listing->window = LY_MIN(2 * listing->window, (uint32_t)WINDOW_MAX);
     } else {
+        int error = failure_plain_errno(FAILED_OTHER, reply->status);
         if (reply->status != SSH_FX_EOF && !listing->error)
-            listing->error = LY_MAX(failure_plain_errno(FAILED_OTHER, reply->status), 0) ?: EIO;
+            listing->error = error > 0 ? error : EIO;
         listing->at_end = true;
     }
     if (!listing->at_end)

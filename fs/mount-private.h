@@ -55,6 +55,7 @@ struct Mount {
     size_t idle_chunk_count;
     size_t ahead_len;              /* bytes asked for by read-ahead, or read and not yet fetched by the kernel */
     LyTimer *trim_timer;
+    bool trimming;
     LyBuf path, other_path;        /* for the request being put together */
     LySftpStatvfs statvfs;
     uint64_t statvfs_us;

@@ -259,6 +259,7 @@ static void renamed_finish(Operation *operation)
     if (inode) {
         cache_changed(mount, inode);
         inode_move(&mount->inodes, inode, operation->other, to);
+        inode->hidden = operation->hide;
     }
     operation_succeed(operation);
 }
@@ -288,10 +289,10 @@ static void rename_start(Operation *operation)
 }
 
 static void rename_begin(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
-                         unsigned flags, void (*start)(Operation *operation))
+                         unsigned flags, bool hide)
 {
     Mount *mount = fuse_req_userdata(req);
-    Operation *operation = operation_new(req, mount_inode(mount, parent), start);
+    Operation *operation = operation_new(req, mount_inode(mount, parent), rename_start);
     if (!operation)
         return;
     operation->other = mount_inode(mount, new_parent);
@@ -300,6 +301,7 @@ static void rename_begin(fuse_req_t req, fuse_ino_t parent, const char *name, fu
     operation->other_name = ly_strdup(new_name);
     operation->flags = flags;
     operation->failure = FAILED_RENAME;
+    operation->hide = hide;
     if (flags & ~(unsigned)RENAME_NOREPLACE)
         operation_fail(operation, EINVAL);
     else if (strlen(name) > NAME_LEN_MAX || strlen(new_name) > NAME_LEN_MAX)
@@ -310,7 +312,7 @@ static void rename_begin(fuse_req_t req, fuse_ino_t parent, const char *name, fu
 
 void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags)
 {
-    rename_begin(req, parent, name, new_parent, new_name, flags, rename_start);
+    rename_begin(req, parent, name, new_parent, new_name, flags, false);
 }
 
 /* -o hide_unlinked: an open file is renamed, so that servers which cannot remove it, and a new session, still have it. */
@@ -322,7 +324,7 @@ void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
     if (mount->options.hide_unlinked && inode && inode->open && strncmp(name, ".fuse_hidden", 12) != 0) {
         char hidden[40];
         snprintf(hidden, sizeof hidden, ".fuse_hidden%016llx", (unsigned long long)inode->st_ino);
-        rename_begin(req, parent, name, parent, hidden, 0, rename_start);
+        rename_begin(req, parent, name, parent, hidden, 0, true);
         return;
     }
     begin(req, parent, name, 0, FAILED_REMOVE, remove_start, NULL);

@@ -29,6 +29,7 @@ typedef struct Operation {
     uint32_t attrs_status; /* of the request for attributes beside it */
     uint32_t changes;     /* of the inode, when it was asked */
     bool interrupted, has_attrs;
+    bool hide;            /* a rename that stands for an unlink */
     LySftpAttrs attrs;    /* the answer */
     LySftpAttrs set;      /* what is to be set */
     struct fuse_file_info fi;

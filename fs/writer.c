@@ -150,7 +150,7 @@ static WriteRecord *record_new(File *file, uint32_t len)
     return record;
 }
 
-static void send(File *file, uint64_t offset, LyBytes data)
+static void send_data(File *file, uint64_t offset, LyBytes data)
 {
     Mount *mount = file->mount;
     if (!file_is_alive(file)) {
@@ -181,7 +181,7 @@ static void send_merged(File *file)
     ly_link_remove(&file->merging);
     file->merge = NULL;
     file_ref(file);
-    send(file, file->merge_offset, ly_bytes(merge, file->merge_len));
+    send_data(file, file->merge_offset, ly_bytes(merge, file->merge_len));
     buffer_give(&mount->buffers, merge);
     mount_trim_later(mount);
     file_unref(file);
@@ -220,7 +220,7 @@ static void merge(File *file, uint64_t offset, LyBytes data)
         send_merged(file);
     if (data.len >= most / 2) {
         send_merged(file);
-        send(file, offset, data);
+        send_data(file, offset, data);
         return;
     }
     if (!file->merge) {
