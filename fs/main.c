@@ -237,8 +237,8 @@ static int serve(Program *program)
     LySignals *signals = NULL;
     if (started) {
         signals = ly_signals_new(program->loop, numbers, LY_COUNT(numbers), signalled, program);
-        ly_prompter_free(program->prompter);
-        program->prompter = NULL;
+        if (program->background.wanted)
+            ly_prompter_leave_terminal(program->prompter);
         background_enter(&program->background);
         ly_loop_run(program->loop);
         ly_signals_free(signals);
