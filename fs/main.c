@@ -114,7 +114,7 @@ static bool check_mountpoint(const char *mountpoint, LyError *error)
 /* ssh's own words for what we were told, then the command's; the shell splits what the user wrote. */
 static LinkMaker command_maker(const Options *options)
 {
-    const char *argv[16 + 2 * options->setting_count + 8];
+    const char **argv = ly_new_array(const char *, 24 + 2 * options->setting_count);
     char port[8];
     size_t count = 0;
     LY_AUTO_FREE char *script = ly_format("exec %s \"$@\"", options->ssh_command);
@@ -141,7 +141,9 @@ static LinkMaker command_maker(const Options *options)
         argv[count++] = "-s";
     argv[count++] = server;
     argv[count] = NULL;
-    return link_maker_command(argv);
+    LinkMaker maker = link_maker_command(argv);
+    ly_free(argv);
+    return maker;
 }
 
 static bool make_maker(Program *program, LyError *error)
