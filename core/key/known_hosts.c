@@ -36,7 +36,8 @@ void ly_known_hosts_free(LyKnownHosts *hosts)
 {
     if (!hosts)
         return;
-    ly_list_each (&hosts->files, File, link, file) {
+    ly_list_each(&hosts->files, File, link, file)
+    {
         ly_link_remove(&file->link);
         ly_free(file->name);
         ly_free((void *)file->text.data);
@@ -171,7 +172,8 @@ static void decide(LyHostCheck *check, LyHostVerdict verdict, const Line *line)
     check->line = line->number;
 }
 
-/* What one line says. The worst word stands: revoked over all, then a CA, then the key itself, then a key of its type. */
+/* What one line says. The worst word stands: revoked over all, then a CA, then the key itself, then a key of
+ * its type. */
 static void judge(const Line *line, LyKey *key, LyBytes ca_blob, LyHostCheck *check)
 {
     LyBytes blob = ly_key_plain_blob(line->key);
@@ -181,8 +183,9 @@ static void judge(const Line *line, LyKey *key, LyBytes ca_blob, LyHostCheck *ch
         if (!is_key && !is_ca)
             return;
         decide(check, LY_HOST_REVOKED, line);
-        snprintf(check->detail, sizeof check->detail, "the host's %s key %sis marked as revoked", ly_key_type_name(key),
-                 is_key ? "" : "was certified by a CA that ");
+        check->by_ca = false;
+        snprintf(check->detail, sizeof check->detail, "the host's %s key %sis marked as revoked",
+                 ly_key_type_name(key), is_key ? "" : "was certified by a CA that ");
     } else if (check->verdict == LY_HOST_REVOKED || check->by_ca) {
         return;
     } else if (line->marker == CERT_AUTHORITY) {
@@ -200,7 +203,8 @@ static void judge(const Line *line, LyKey *key, LyBytes ca_blob, LyHostCheck *ch
         if (check->verdict == LY_HOST_CHANGED)
             return;
         decide(check, LY_HOST_CHANGED, line);
-        snprintf(check->detail, sizeof check->detail, "another %s key is known for the host", ly_key_type(key)->name);
+        snprintf(check->detail, sizeof check->detail, "another %s key is known for the host",
+                 ly_key_type(key)->name);
     } else if (check->verdict == LY_HOST_UNKNOWN) {
         decide(check, LY_HOST_NEW_TYPE, line);
         snprintf(check->detail, sizeof check->detail, "a %s key is known for the host, but no %s key",
@@ -214,8 +218,8 @@ static LyBytes lower_host(LyBytes host, LyBuf *out)
     return ly_buf_bytes(out);
 }
 
-void ly_known_hosts_check(const LyKnownHosts *hosts, LyBytes host, uint16_t port, LyKey *key, uint64_t now_seconds,
-                          LyHostCheck *check)
+void ly_known_hosts_check(const LyKnownHosts *hosts, LyBytes host, uint16_t port, LyKey *key,
+                          uint64_t now_seconds, LyHostCheck *check)
 {
     LY_AUTO(ly_buf_free) LyBuf name = {0}, principal = {0};
     LyHostCheck result = {.verdict = LY_HOST_UNKNOWN};
@@ -229,8 +233,8 @@ void ly_known_hosts_check(const LyKnownHosts *hosts, LyBytes host, uint16_t port
             judge(&walk.line, key, certificate.ca_blob, &result);
     }
     if (result.verdict == LY_HOST_OK && result.by_ca &&
-        !ly_certificate_check(hosts->crypto, key, LY_CERTIFICATE_HOST, lower_host(host, &principal), true, now_seconds,
-                              (LyBytes){0}, &error)) {
+        !ly_certificate_check(hosts->crypto, key, LY_CERTIFICATE_HOST, lower_host(host, &principal), true,
+                              now_seconds, (LyBytes){0}, &error)) {
         result.verdict = LY_HOST_BAD_CERTIFICATE;
         result.by_ca = false;
         snprintf(result.detail, sizeof result.detail, "%.250s", error.message);
@@ -238,7 +242,8 @@ void ly_known_hosts_check(const LyKnownHosts *hosts, LyBytes host, uint16_t port
     *check = result;
 }
 
-void ly_known_hosts_prefer(const LyKnownHosts *hosts, LyBytes host, uint16_t port, LyBytes algorithms, LyBuf *out)
+void ly_known_hosts_prefer(const LyKnownHosts *hosts, LyBytes host, uint16_t port, LyBytes algorithms,
+                           LyBuf *out)
 {
     LY_AUTO(ly_buf_free) LyBuf name = {0}, types = {0};
     bool has_ca = false, first = true;
@@ -266,7 +271,8 @@ void ly_known_hosts_prefer(const LyKnownHosts *hosts, LyBytes host, uint16_t por
     }
 }
 
-bool ly_known_hosts_line(LyCrypto *crypto, LyBytes host, uint16_t port, LyKey *key, bool hashed, LyBuf *out, LyError *error)
+bool ly_known_hosts_line(LyCrypto *crypto, LyBytes host, uint16_t port, LyKey *key, bool hashed, LyBuf *out,
+                         LyError *error)
 {
     LY_AUTO(ly_buf_free) LyBuf name = {0};
     LyBytes plain = ly_key_plain_blob(key);
@@ -275,7 +281,8 @@ bool ly_known_hosts_line(LyCrypto *crypto, LyBytes host, uint16_t port, LyKey *k
     for (size_t i = 0; i < host.len && !hashed && readable; i++)
         readable = !strchr("*?!|@#", host.data[i]);
     if (!readable)
-        return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" cannot stand in known_hosts", LY_PRINTABLE(host));
+        return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" cannot stand in known_hosts",
+                            LY_PRINTABLE(host));
     if (hashed) {
         uint8_t salt[HASH_LEN], mac[LY_HASH_MAX];
         LyBytes text = ly_buf_bytes(&name);

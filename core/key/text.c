@@ -66,12 +66,13 @@ static LyAddressMatch match_cidr(LyBytes network_text, LyBytes bits_text, const 
     static const LyAddress zero = {0};
     LyAddress network;
     uint64_t bits;
-    if (!ly_address_read(network_text, &network) || !ly_bytes_number(bits_text, (uint64_t)network.len * 8, &bits))
+    if (!ly_address_read(network_text, &network) ||
+        !ly_bytes_number(bits_text, (uint64_t)network.len * 8, &bits))
         return LY_ADDRESS_MALFORMED;
     /* Bits behind the mask are a slip of the pen: 10.1.2.3/8 was meant narrower than it reads. */
     LyAddress host = network;
     for (unsigned i = 0; i < bits; i++)
-        host.bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+        host.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
     if (memcmp(host.bytes, zero.bytes, sizeof host.bytes) != 0)
         return LY_ADDRESS_MALFORMED;
     return same_prefix(&network, address, (unsigned)bits) ? LY_ADDRESS_MATCH : LY_ADDRESS_ABSENT;
@@ -84,7 +85,8 @@ static LyAddressMatch match_one(LyBytes entry, LyBytes text, const LyAddress *ad
     if (ly_bytes_split(entry, '/', &network, &bits))
         return match_cidr(network, bits, address);
     if (ly_address_read(entry, &other))
-        return other.len == address->len && same_prefix(&other, address, other.len * 8) ? LY_ADDRESS_MATCH : LY_ADDRESS_ABSENT;
+        return other.len == address->len && same_prefix(&other, address, other.len * 8) ? LY_ADDRESS_MATCH
+                                                                                        : LY_ADDRESS_ABSENT;
     if (!patterns || entry.len == 0)
         return LY_ADDRESS_MALFORMED;
     return ly_pattern_list_match(entry, text, true) == 1 ? LY_ADDRESS_MATCH : LY_ADDRESS_ABSENT;

@@ -4,7 +4,8 @@
 
 #include "base/buf.h"
 
-#define LY_KEY_LINE_LIMIT ((size_t)64 << 10) /* bytes; longer lines of known_hosts and authorized_keys are ignored whole */
+#define LY_KEY_LINE_LIMIT                                                                                    \
+    ((size_t)64 << 10) /* bytes; longer lines of known_hosts and authorized_keys are ignored whole */
 
 /* Takes a line that ends in LF, CRLF or CR (which gives an empty line more for CRLF); false at the end. */
 bool ly_text_line(LyBytes *text, LyBytes *line);
@@ -25,8 +26,8 @@ typedef enum LyAddressMatch {
     LY_ADDRESS_MATCH = 1,
 } LyAddressMatch;
 
-/* Compares a peer's address with a comma-separated list of addresses and CIDR ranges; with `patterns`, of wildcard patterns over
- * the address's text and `!` negations too, as from= has them. */
+/* Compares a peer's address with a comma-separated list of addresses and CIDR ranges; with `patterns`, of
+ * wildcard patterns over the address's text and `!` negations too, as from= has them. */
 LyAddressMatch ly_address_list_match(LyBytes list, LyBytes address, bool patterns);
 
 #endif

@@ -1,5 +1,5 @@
-/* A carrier is what an SSH connection runs over: a socket, the pipes of a child (ProxyCommand), or a channel of another session
- * (ProxyJump). A vtable: whoever holds a LyCarrier owns what is beneath. */
+/* A carrier is what an SSH connection runs over: a socket, the pipes of a child (ProxyCommand), or a channel
+ * of another session (ProxyJump). A vtable: whoever holds a LyCarrier owns what is beneath. */
 #ifndef LY_LOOP_CARRIER_H
 #define LY_LOOP_CARRIER_H
 
@@ -22,14 +22,19 @@ struct LyCarrier {
     void *user;
 };
 
-/* Tells the carrier whom to call when it can be read or written. */
+/* Tells the carrier whom to call when it can be read or written, and asks for reading. LY_HANGUP comes with
+ * LY_READABLE or LY_WRITABLE as far as these are wanted; `ready` may free the carrier. */
 void ly_carrier_start(LyCarrier *carrier, LyWatchFunc ready, void *user);
 ssize_t ly_carrier_read(LyCarrier *carrier, void *data, size_t len);
 ssize_t ly_carrier_write(LyCarrier *carrier, const void *data, size_t len);
-void ly_carrier_free(LyCarrier *carrier);
+/* Asks to be told (level-triggered) when there is something to read or room to write. */
+void ly_carrier_want_read(LyCarrier *carrier, bool want);
+void ly_carrier_want_write(LyCarrier *carrier, bool want);
+void ly_carrier_free(LyCarrier *carrier); /* NULL is fine */
 
-/* Over a non-blocking socket (closed with the carrier), or over two descriptors (in may equal out). `child` may be NULL; it is
- * killed with SIGHUP and forgotten with the carrier. */
+/* Over a non-blocking socket (closed with the carrier), or over two descriptors (in may equal out). `child`
+ * may be NULL; it is killed with SIGHUP and forgotten with the carrier. Writing to a pipe without reader
+ * raises SIGPIPE, which programs that use pipes ignore; sockets (LY_CHILD_SOCKET too) never raise it. */
 LyCarrier *ly_carrier_new_fds(LyLoop *loop, int in, int out, LyChild *child);
 
 #endif
