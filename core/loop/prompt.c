@@ -29,8 +29,8 @@ typedef struct TerminalJob {
     int wake;     /* an eventfd: whoever gives up writes to it */
     char *answer; /* ANSWER_MAX bytes of secret memory */
     bool answered;
-    int signal;         /* that came meanwhile; raised again when the terminal is as it was */
-    sigset_t old_mask;  /* of the loop's thread */
+    int signal;        /* that came meanwhile; raised again when the terminal is as it was */
+    sigset_t old_mask; /* of the loop's thread */
 } TerminalJob;
 
 struct LyPrompter {
@@ -60,8 +60,9 @@ static void finish(LyPrompter *prompter, const char *answer)
         done(prompter->user, answer);
 }
 
-/* The terminal. Signals that would end or stop the program while the echo is off are blocked in the loop's thread (jobs' threads
- * block all) and read here from a signalfd, so that no handler and no global is needed to put the terminal right first. */
+/* The terminal. Signals that would end or stop the program while the echo is off are blocked in the loop's
+ * thread (jobs' threads block all) and read here from a signalfd, so that no handler and no global is needed
+ * to put the terminal right first. */
 
 static void caught_signals(sigset_t *set)
 {
@@ -116,8 +117,9 @@ static void read_answer(TerminalJob *job, int tty, int signals, const struct ter
 {
     size_t len = 0;
     for (;;) {
-        struct pollfd fds[] = {
-            {.fd = tty, .events = POLLIN}, {.fd = job->wake, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = tty, .events = POLLIN},
+                               {.fd = job->wake, .events = POLLIN},
+                               {.fd = signals, .events = POLLIN}};
         if (poll(fds, LY_COUNT(fds), -1) < 0 && errno != EINTR)
             return;
         if (fds[1].revents)

@@ -90,9 +90,8 @@ static bool criterion(LyConfig *config, LyBytes name, const char *argument, bool
         matched = config->options.source.exec &&
                   ly_config_expand(config, NULL, argument, false, &buf, NULL) &&
                   config->options.source.exec(config->options.source.user, ly_buf_str(&buf));
-    } else if (!is_word(name, "localnetwork") && !is_word(name, "tagged") &&
-               !is_word(name, "version") && !is_word(name, "sessiontype") &&
-               !is_word(name, "command")) {
+    } else if (!is_word(name, "localnetwork") && !is_word(name, "tagged") && !is_word(name, "version") &&
+               !is_word(name, "sessiontype") && !is_word(name, "command")) {
         *bad = true; /* those above are known to newer releases of ssh(1) and never match here */
     }
     ly_buf_free(&buf);
@@ -233,6 +232,7 @@ bool ly_config_read(LyConfig *config, const char *file, LyBytes text, bool user_
             return false;
         }
     }
+    config->active = outer; /* a Host block ends with its file: the next one of an Include begins anew */
     return true;
 }
 
