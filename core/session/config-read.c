@@ -37,15 +37,19 @@ bool ly_config_words(LyBytes text, LyConfigValues *words, LyError *error)
     return true;
 }
 
-/* Host a b !c: some pattern matches, none with ! does. */
+/* Host a b !c: some pattern matches, none with ! does. As in ssh(1), case counts and a comma is a character.
+ */
 static bool host_matches(const LyConfigValues *patterns, LyBytes host)
 {
     bool matched = false;
     for (size_t i = 0; i < patterns->count; i++) {
-        int verdict = ly_pattern_list_match(ly_bytes_str(patterns->item[i]), host, true);
-        if (verdict < 0)
+        LyBytes pattern = ly_bytes_str(patterns->item[i]);
+        bool negated = pattern.len && pattern.data[0] == '!';
+        if (!ly_pattern_match(ly_bytes_slice(pattern, negated, pattern.len), host))
+            continue;
+        if (negated)
             return false;
-        matched = matched || verdict > 0;
+        matched = true;
     }
     return matched;
 }

@@ -1,4 +1,4 @@
-/* ssh_config(5): what ssh -G says of the same text was the model for each expectation. */
+/* ssh_config(5). Where the manual leaves a doubt, `ssh -G` of OpenSSH 9.2 was asked. */
 #include <glib.h>
 
 #include "session/config.h"
@@ -159,6 +159,8 @@ static void test_host(void)
     expect("b", "Host a\n Port 1\nHost b\n Port 2\n", "Port", "2");
     expect("b", "Host=b\n Port 2\n", "Port", "2");
     expect("b", "Host \"b\"\n Port 2\n", "Port", "2");
+    expect("b", "Host B\n Port 2\n", "Port", NULL);
+    expect("b", "Host a,b\n Port 2\n", "Port", NULL);
     /* Host looks at what the user wrote, HostName does not change that. */
     expect("b", "HostName real\nHost real\n Port 2\n", "Port", NULL);
 }
@@ -308,7 +310,7 @@ static void test_errors(void)
     expect_error("RekeyLimit 1G 1h x\n", "RekeyLimit takes one value");
     expect_error("ProxyCommand\n", "ProxyCommand needs a value");
     expect_error("Port \033]0;x\007\n", "\\x1b"); /* not shown raw */
-    /* A block that does not apply is not looked at closely, as in ssh(1), but its quotes are. */
+    /* More lenient than ssh(1): a block that does not apply is not looked at closely. */
     expect("b", "Host a\n Port x\nHost b\n Port 2\n", "Port", "2");
 }
 
