@@ -66,7 +66,7 @@ static void finish(LyPrompter *prompter, const char *answer)
 
 static void caught_signals(sigset_t *set)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT};
     sigemptyset(set);
     for (size_t i = 0; i < LY_COUNT(signals); i++)
         sigaddset(set, signals[i]);
@@ -102,15 +102,19 @@ static bool take_signal(TerminalJob *job, int signals, int tty, const struct ter
     struct signalfd_siginfo info;
     if (read(signals, &info, sizeof info) != sizeof info)
         return true;
-    if (info.ssi_signo != SIGTSTP) {
+    switch (info.ssi_signo) {
+    case SIGTSTP:
+        tcsetattr(tty, TCSAFLUSH, was);
+        kill(getpid(), SIGSTOP); /* this thread may run on for a moment: the terminal waits for SIGCONT */
+        return true;
+    case SIGCONT:
+        write_all(tty, "\n");
+        show_question(job, tty, was);
+        return true;
+    default:
         job->signal = (int)info.ssi_signo;
         return false;
     }
-    tcsetattr(tty, TCSAFLUSH, was);
-    kill(getpid(), SIGSTOP);
-    write_all(tty, "\n");
-    show_question(job, tty, was);
-    return true;
 }
 
 static void read_answer(TerminalJob *job, int tty, int signals, const struct termios *was)

@@ -340,6 +340,24 @@ else
     echo "ok passwords # SKIP asyncssh is not installed"
 fi
 
+# --- the terminal
+if command -v python3 >/dev/null; then
+    t_terminal() { # MODE LINE...
+        python3 "$(dirname "$0")/terminal.py" "$1" 'open sesame' "$connect" "${base[@]}" -p "$port_a" -i "$dir/locked" \
+            127.0.0.1 echo hello >"$dir/out" 2>&1
+        shift
+        for line in 'echo while asking: off' 'echo afterwards: on' 'answer shown: False' "$@"; do
+            grep -qxF "$line" "$dir/out" || { why="$(tr '\n' '|' <"$dir/out")"; return 1; }
+        done
+    }
+    check terminal-answer t_terminal answer 'ended by: status 0' 'said hello: True'
+    check terminal-interrupted t_terminal interrupt 'ended by: signal 2'
+    check terminal-terminated t_terminal kill 'ended by: signal 15'
+    check terminal-suspended t_terminal suspend 'stopped: True echo: on' 'echo again: off' 'ended by: status 0' 'said hello: True'
+else
+    echo "ok terminal # SKIP python3 is not installed"
+fi
+
 # --- partial success
 t_two() {
     attempt 0 "${base[@]}" -p "$port_two" -i "$dir/plain" -i "$dir/ecdsa" 127.0.0.1 'echo hello' && gave hello &&
