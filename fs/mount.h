@@ -2,6 +2,7 @@
 #ifndef LY_FS_MOUNT_H
 #define LY_FS_MOUNT_H
 
+#include "base/buf.h"
 #include "link.h"
 
 typedef enum SymlinkPolicy { SYMLINKS_INSIDE, SYMLINKS_RAW, SYMLINKS_REWRITE } SymlinkPolicy;

@@ -318,6 +318,11 @@ LyPrompter *ly_prompter_new(LyLoop *loop, bool use_terminal)
     return prompter;
 }
 
+void ly_prompter_leave_terminal(LyPrompter *prompter)
+{
+    prompter->use_terminal = false;
+}
+
 void ly_prompter_free(LyPrompter *prompter)
 {
     if (!prompter)
