@@ -203,6 +203,7 @@ static bool start(Program *program, LyError *error)
     if (!make_maker(program, error))
         return false;
     program->mount = mount_new(program->loop, &options->mount, &program->maker, mount_ready, program);
+    program->maker = (LinkMaker){0}; /* the mount's from now on */
     if (!options->delay_connect) {
         ly_loop_run(program->loop);
         if (program->failed || !program->ready) {
