@@ -171,7 +171,8 @@ static void client_event(void *user, const LySessionEvent *event)
             ly_drive_free(rig->client);
             rig->client = NULL;
         } else if (rig->channel_type) {
-            ly_channel_open(ly_session_connection(session), ly_bytes_str(rig->channel_type), (LyBytes){0}, NULL);
+            ly_channel_open(ly_session_connection(session), ly_bytes_str(rig->channel_type), (LyBytes){0},
+                            NULL);
         }
         break;
     case LY_SESSION_CONNECTION:
@@ -231,22 +232,25 @@ static void rig_start(Rig *rig)
     LyError error;
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), ==, 0);
     LyServerPeer peer = {.address = "192.0.2.1", .port = 1, .local_address = "192.0.2.2", .local_port = 22};
-    rig->server = ly_server_new(rig->loop, &rig->options, ly_carrier_new_fds(rig->loop, pair[0], pair[0], NULL), &peer,
-                                server_ended, rig, &error);
-    LySessionOptions options = {.transport = {.role = LY_CLIENT, .crypto = rig->crypto}, .user = LY_BYTES("me")};
+    rig->server =
+        ly_server_new(rig->loop, &rig->options, ly_carrier_new_fds(rig->loop, pair[0], pair[0], NULL), &peer,
+                      server_ended, rig, &error);
+    LySessionOptions options = {.transport = {.role = LY_CLIENT, .crypto = rig->crypto},
+                                .user = LY_BYTES("me")};
     LyDriveEvents events = {.event = client_event, .closed = client_closed, .user = rig};
     LySession *session = ly_session_new(&options, ly_loop_now_us(rig->loop), &error);
     g_assert_true(rig->server && session);
-    rig->client = ly_drive_new(rig->loop, session, ly_carrier_new_fds(rig->loop, pair[1], pair[1], NULL), &events);
+    rig->client =
+        ly_drive_new(rig->loop, session, ly_carrier_new_fds(rig->loop, pair[1], pair[1], NULL), &events);
 }
 
-#define RUN_UNTIL(rig, condition)                                                                                      \
-    do {                                                                                                               \
-        uint64_t limit_us = ly_loop_now_us((rig)->loop) + LIMIT_US;                                                    \
-        while (!(condition)) {                                                                                         \
-            g_assert_cmpuint(ly_loop_now_us((rig)->loop), <, limit_us);                                                \
-            ly_loop_run_once((rig)->loop, 100000);                                                                     \
-        }                                                                                                              \
+#define RUN_UNTIL(rig, condition)                                                                            \
+    do {                                                                                                     \
+        uint64_t limit_us = ly_loop_now_us((rig)->loop) + LIMIT_US;                                          \
+        while (!(condition)) {                                                                               \
+            g_assert_cmpuint(ly_loop_now_us((rig)->loop), <, limit_us);                                      \
+            ly_loop_run_once((rig)->loop, 100000);                                                           \
+        }                                                                                                    \
     } while (0)
 
 static void rig_clear(Rig *rig)
@@ -314,7 +318,8 @@ static void test_exec_hangup(void)
 {
     Rig rig;
     rig_init(&rig);
-    rig.command = "trap 'echo hung > gone; exit' HUP; echo up; exec 2>/dev/null; while :; do sleep 0.01; done";
+    rig.command =
+        "trap 'echo hung > gone; exit' HUP; echo up; exec 2>/dev/null; while :; do sleep 0.01; done";
     rig_start(&rig);
     RUN_UNTIL(&rig, rig.out.len);
     ly_drive_free(rig.client);
@@ -381,7 +386,8 @@ static void test_force_command(void)
         rig.command = "echo mine";
         if (i == 0) {
             g_autofree char *plain = key_line(rig.user_key);
-            g_autofree char *line = g_strdup_printf("command=\"echo $SSH_ORIGINAL_COMMAND forced\" %s", plain);
+            g_autofree char *line =
+                g_strdup_printf("command=\"echo $SSH_ORIGINAL_COMMAND forced\" %s", plain);
             write_text(rig.authorized_keys, line);
         } else {
             rig.options.force_command = "echo $SSH_ORIGINAL_COMMAND forced";
@@ -431,7 +437,10 @@ static void test_security_keys(void)
         uint8_t flags;
         bool right;
     } cases[] = {
-        {"", 1, true},          {"", 0, false}, {"no-touch-required ", 0, true}, {"verify-required ", 1, false},
+        {"", 1, true},
+        {"", 0, false},
+        {"no-touch-required ", 0, true},
+        {"verify-required ", 1, false},
         {"verify-required ", 5, true},
     };
     for (size_t i = 0; i < LY_COUNT(cases); i++) {
@@ -446,7 +455,8 @@ static void test_security_keys(void)
         rig.sk_blob = ly_buf_bytes(&blob);
         rig.sk_flags = cases[i].flags;
         g_autofree char *base64 = g_base64_encode(blob.data, blob.len);
-        g_autofree char *line = g_strdup_printf("%ssk-ssh-ed25519@openssh.com %s\n", cases[i].options, base64);
+        g_autofree char *line =
+            g_strdup_printf("%ssk-ssh-ed25519@openssh.com %s\n", cases[i].options, base64);
         write_text(rig.authorized_keys, line);
         rig_start(&rig);
         RUN_UNTIL(&rig, rig.ready || rig.refused);
