@@ -12,8 +12,8 @@
 #include "base/memory.h"
 #include "sshd-options.h"
 
-#define UNAUTHENTICATED_MAX                                                                                  \
-    100 /* connections that have not signed in; more are closed at once (MaxStartups) */
+/* Connections that have not signed in; more are closed at once, as with sshd_config's MaxStartups. */
+#define UNAUTHENTICATED_MAX 100
 #define FILES_MAX 8192
 
 typedef struct Sshd {
