@@ -77,7 +77,8 @@ start_sshd rsa host_rsa
 start_sshd both host_rsa "HostKey $dir/host"
 start_sshd two host "AuthenticationMethods publickey,publickey"
 start_sshd tries host "MaxAuthTries 2"
-: "${port_a:?}" "${port_b:?}" "${port_cert:?}" "${port_rsa:?}" "${port_both:?}" "${port_two:?}" "${port_tries:?}"
+start_sshd grace host "LoginGraceTime 2"
+: "${port_a:?}" "${port_b:?}" "${port_cert:?}" "${port_rsa:?}" "${port_both:?}" "${port_two:?}" "${port_tries:?}" "${port_grace:?}"
 
 known_line() { echo "[127.0.0.1]:$1 $(cut -d' ' -f1,2 "$dir/$2.pub")"; }
 {
@@ -85,6 +86,7 @@ known_line() { echo "[127.0.0.1]:$1 $(cut -d' ' -f1,2 "$dir/$2.pub")"; }
     known_line "$port_b" host2
     known_line "$port_two" host
     known_line "$port_tries" host
+    known_line "$port_grace" host
 } >"$dir/known"
 
 # --- askpass
@@ -377,6 +379,17 @@ t_tries() {
 }
 check too-many-failures t_tries
 
+t_grace() { # the server loses patience while a person is asked
+    answers 'open sesame'
+    printf '#!/bin/sh\nsleep 5\necho x\n' >"$dir/slow"
+    chmod +x "$dir/slow"
+    local start=$SECONDS
+    SSH_ASKPASS=$dir/slow attempt 255 "${base[@]}" -p "$port_grace" -i "$dir/locked" 127.0.0.1 true &&
+        says ', during the sign-in: the server closed the connection' && [ $((SECONDS - start)) -lt 5 ]
+}
+check server-gives-up-while-asking t_grace
+no_answers
+
 # --- host keys
 fresh() { rm -f "$dir/fresh"; fresh_base=(-F none -o "UserKnownHostsFile=$dir/fresh" -o GlobalKnownHostsFile=none -o IdentityAgent=none -i "$dir/plain"); }
 t_changed() {
@@ -496,7 +509,7 @@ t_proxy_command() {
         127.0.0.1 'seq 20000' && [ "$(md5sum <"$dir/out")" = "$(seq 20000 | md5sum)" ]
 }
 check proxy-command t_proxy_command
-t_proxy_fails() { attempt 255 "${base[@]}" -i "$dir/plain" -o 'ProxyCommand=echo no way >&2; false' 127.0.0.1 true && says 'no way'; }
+t_proxy_fails() { attempt 255 "${base[@]}" -i "$dir/plain" -o 'ProxyCommand=echo no way >&2; false' 127.0.0.1 true && says 'no way' && says 'by ProxyCommand: '; }
 check proxy-command-that-fails t_proxy_fails
 t_proxy_none() { attempt 0 "${base[@]}" -i "$dir/plain" -o ProxyCommand=none -p "$port_b" 127.0.0.1 'echo hello'; }
 check proxy-command-none t_proxy_none
