@@ -533,6 +533,24 @@ t_jump_twice() { attempt 0 -F "$dir/jump_config" -o "ProxyJump=first,$user@127.0
 check proxy-jump-over-two t_jump_twice
 t_jump_url() { attempt 0 -F "$dir/jump_config" -o "ProxyJump=ssh://$user@[127.0.0.1]:$port_a" second 'echo hello' && gave hello; }
 check proxy-jump-url t_jump_url
+t_jump_itself() { # "Host *" with a ProxyJump is read for the jump host too
+    { cat "$dir/jump_config"; printf 'Host *\n ProxyJump first\n'; } >"$dir/jump_all"
+    attempt 0 -F "$dir/jump_all" second 'echo hello' && gave hello && attempt 0 -F "$dir/jump_all" first 'echo hello'
+}
+check proxy-jump-for-all-hosts t_jump_itself
+t_jump_loop() {
+    printf 'Host p\n ProxyJump q\nHost q\n ProxyJump p\n' >"$dir/jump_loop"
+    attempt 254 -F "$dir/jump_loop" p true && says 'ProxyJump leads over more than'
+}
+check proxy-jump-in-a-circle t_jump_loop
+t_jump_unknown_host() { # the question of a hop reaches the person, and both keys are remembered
+    rm -f "$dir/fresh"
+    answers yes yes
+    sed "s|^UserKnownHostsFile .*|UserKnownHostsFile $dir/fresh|" "$dir/jump_config" >"$dir/jump_fresh"
+    attempt 0 -F "$dir/jump_fresh" -n 2 -o ProxyJump=first second 'echo hello' && asked 2 && [ "$(wc -l <"$dir/fresh")" = 2 ]
+}
+check proxy-jump-asks-for-both t_jump_unknown_host
+no_answers
 t_jump_refused() {
     attempt 255 -F "$dir/jump_config" -o ProxyJump=first -p "$(free_port)" 127.0.0.1 true && says 'from the jump host'
 }
