@@ -560,6 +560,23 @@ t_jump_sign_in() {
 }
 check proxy-jump-sign-in-fails t_jump_sign_in
 
+t_cut() {
+    attempt 255 "${base[@]}" -p "$port_a" -i "$dir/plain" 127.0.0.1 'kill -9 $PPID; sleep 3' && says "$user@127.0.0.1 port $port_a: "
+}
+check connection-cut t_cut
+start_sshd hop host2
+hop=$!
+sed "s|^ *Port $port_a|Port $port_hop|" "$dir/jump_config" >"$dir/jump_hop"
+known_line "$port_hop" host2 >>"$dir/known"
+t_jump_cut() {
+    (
+        for _ in $(seq 100); do [ -e "$dir/reached" ] && break; sleep 0.1; done
+        kill -9 $(ps -o pid= --ppid "$hop")
+    ) &
+    attempt 255 -F "$dir/jump_hop" -o ProxyJump=first second "touch $dir/reached; sleep 20" && says 'jump host'
+}
+check proxy-jump-hop-cut t_jump_cut
+
 # --- ssh_config
 cat >"$dir/config" <<EOF
 Host the-alias other
