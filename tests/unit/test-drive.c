@@ -333,8 +333,8 @@ static void peer_sends(Rig *rig, uint8_t number, bool always_display, size_t len
 static void peer_asks(Rig *rig, unsigned count)
 {
     while (count--)
-        ly_global_request(ly_session_connection(rig->peer.s[LY_SERVER]), LY_BYTES("test@lanyard"), true, 0,
-                          (LyBytes){0});
+        ly_global_request(ly_session_connection(rig->peer.s[LY_SERVER]), LY_BYTES("hostkeys-00@openssh.com"),
+                          true, 0, (LyBytes){0});
 }
 
 /* --- questions */
