@@ -32,6 +32,9 @@ static const char *dsa_mismatch(const LyPk *pk, BIGNUM *const number[PK_NUMBER_C
     if (!y || !BN_mod_exp_mont_consttime(y, number[DSA_G], number[DSA_X], number[DSA_P], context, NULL) ||
         BN_cmp(y, number[DSA_Y]) != 0)
         return "the private value does not give the public one";
+    /* Else a damaged q, which signing uses and the line above does not, would give x away. */
+    if (!BN_mod_exp(y, number[DSA_G], number[DSA_Q], number[DSA_P], context) || !BN_is_one(y))
+        return "the generator does not have the order q";
     return NULL;
 }
 

@@ -48,6 +48,12 @@ bool ly_pk_sign(const LyPk *pk, LyHash hash, LyBytes message, LyBuf *signature, 
  * padded in front. */
 bool ly_pk_verify(const LyPk *pk, LyHash hash, LyBytes message, LyBytes signature, LyError *error);
 
+/* Appends the public value that belongs to a private one, for formats that do not carry it: ECDSA's point
+ * (`curve`), Ed25519's and Ed448's bytes, DSA's y (`dsa` gives p, q and g; x and y are not read).
+ * LY_ERROR_INVALID: out of range. */
+bool ly_pk_derive_public(LyCrypto *crypto, LyPkType type, LyCurve curve, const LyDsaNumbers *dsa,
+                         LyBytes private_value, LyBuf *public_value, LyError *error);
+
 /* Generation. Components come back as magnitudes in secret-cleansed buffers: each appended as SSH wire fields
  * in the order that openssh-key-v1 uses after the type name: ed25519: string public, string seed||public;
  * ecdsa: string curve name, string point, mpint scalar; rsa: mpint n e d iqmp p q. */

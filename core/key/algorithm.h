@@ -26,6 +26,8 @@ typedef struct LySignatureAlgorithm {
 } LySignatureAlgorithm;
 
 const LySignatureAlgorithm *ly_signature_algorithm_find(LyBytes name);
+/* The preferred algorithm of a key blob's type name, be it in the default list or not; NULL when unknown. */
+const LySignatureAlgorithm *ly_signature_algorithm_best(const char *key_type);
 /* Name-lists in order of preference (certificate forms first, as OpenSSH does): for host keys and for user keys. */
 void ly_host_key_algorithm_names(bool only_default, LyBuf *out);
 void ly_user_key_algorithm_names(bool only_default, LyBuf *out);

@@ -3,6 +3,7 @@
 #ifndef LY_KEY_KEY_H
 #define LY_KEY_KEY_H
 
+#include "base/wire.h"
 #include "key/algorithm.h"
 
 typedef struct LyKey LyKey;
@@ -10,8 +11,11 @@ typedef struct LyKey LyKey;
 /* From a public key blob; certificates and sk-* too. LY_ERROR_UNSUPPORTED: unknown type; LY_ERROR_INVALID: malformed (trailing
  * bytes included), RSA under 1024 or over 16384 bits. */
 LyKey *ly_key_new_public(LyCrypto *crypto, LyBytes blob, LyError *error);
-/* From a private key's fields as openssh-key-v1 has them behind the type name (string type first). */
+/* From a private key's fields as openssh-key-v1 and SSH_AGENTC_ADD_IDENTITY have them (string type first; certificates and
+ * sk-* too). Takes exactly the fields from the reader; what follows (the comment) stays. The halves are not compared here. */
 LyKey *ly_key_new_private(LyCrypto *crypto, LyReader *fields, LyBytes comment, LyError *error);
+/* The same key with another comment. */
+LyKey *ly_key_new_commented(LyKey *key, LyBytes comment);
 /* The same key with a certificate for it: its blob is the certificate's and it signs as the certificate's algorithms. NULL with
  * LY_ERROR_INVALID when the certificate is for another key. */
 LyKey *ly_key_new_certified(LyKey *key, LyBytes certificate_blob, LyError *error);
@@ -23,9 +27,14 @@ const char *ly_key_type_name(const LyKey *key); /* as in the blob */
 unsigned ly_key_bits(const LyKey *key);
 LyBytes ly_key_blob(const LyKey *key);
 LyBytes ly_key_comment(const LyKey *key);
+/* It can sign. False for sk-*, whose private half is in a security key, even where the key handle is known. */
 bool ly_key_is_private(const LyKey *key);
+/* It has fields that only a private key file has: a private half, or the key handle of sk-*. */
+bool ly_key_has_secret(const LyKey *key);
+/* Appends those fields as ly_key_new_private reads them; nothing for a key without. The buffer then holds secrets. */
+void ly_key_put_private(const LyKey *key, LyBuf *out);
 bool ly_key_is_certificate(const LyKey *key);
-/* The plain key's blob of a certificate; else the blob itself. */
+/* The plain key's blob of a certificate, else the blob itself; with minimal mpints, whatever the writer did. */
 LyBytes ly_key_plain_blob(const LyKey *key);
 bool ly_key_equal_public(const LyKey *a, const LyKey *b);
 /* Private and public halves belong together (ly_pk_check); done once, remembered. */

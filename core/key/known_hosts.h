@@ -35,7 +35,8 @@ typedef struct LyHostCheck {
 void ly_known_hosts_check(const LyKnownHosts *hosts, LyBytes host, uint16_t port, LyKey *key, uint64_t now_seconds,
                           LyHostCheck *check);
 /* The host key algorithms worth asking for first, as a name-list: those whose key types (or CA) are known for the host, so that
- * a server with several keys shows the one that can be checked. Picks from and keeps the order within `algorithms`. */
+ * a server with several keys shows the one that can be checked. Picks from and keeps the order within `algorithms`; what is not
+ * picked is not appended, so the result may be empty. */
 void ly_known_hosts_prefer(const LyKnownHosts *hosts, LyBytes host, uint16_t port, LyBytes algorithms, LyBuf *out);
 /* A new line for the file: "[host]:port type base64\n", or the hashed form "|1|salt|hash type base64\n". */
 bool ly_known_hosts_line(LyCrypto *crypto, LyBytes host, uint16_t port, LyKey *key, bool hashed, LyBuf *out, LyError *error);

@@ -1,0 +1,118 @@
+#include "key/text.h"
+
+#include <arpa/inet.h>
+
+#include "base/names.h"
+
+bool ly_text_line(LyBytes *text, LyBytes *line)
+{
+    size_t len = 0;
+    if (text->len == 0)
+        return false;
+    while (len < text->len && text->data[len] != '\n' && text->data[len] != '\r')
+        len++;
+    *line = ly_bytes_slice(*text, 0, len);
+    *text = ly_bytes_slice(*text, len + 1, text->len);
+    return true;
+}
+
+LyBytes ly_text_word(LyBytes *line)
+{
+    *line = ly_bytes_trim(*line);
+    size_t len = 0;
+    while (len < line->len && line->data[len] != ' ' && line->data[len] != '\t')
+        len++;
+    LyBytes word = ly_bytes_slice(*line, 0, len);
+    *line = ly_bytes_trim(ly_bytes_slice(*line, len, line->len));
+    return word;
+}
+
+bool ly_address_read(LyBytes text, LyAddress *address)
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    char copy[INET6_ADDRSTRLEN];
+    LyAddress result = {0};
+    LyBytes zone;
+    ly_bytes_split(text, '%', &text, &zone); /* fe80::1%eth0: the zone is the machine's own business */
+    if (text.len == 0 || text.len >= sizeof copy || memchr(text.data, 0, text.len))
+        return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = 0;
+    if (inet_pton(AF_INET, copy, result.bytes) == 1) {
+        result.len = 4;
+    } else if (inet_pton(AF_INET6, copy, result.bytes) == 1) {
+        result.len = 16;
+        if (memcmp(result.bytes, mapped, sizeof mapped) == 0) {
+            memmove(result.bytes, result.bytes + 12, 4);
+            memset(result.bytes + 4, 0, 12);
+            result.len = 4;
+        }
+    } else {
+        return false;
+    }
+    *address = result;
+    return true;
+}
+
+static bool same_prefix(const LyAddress *a, const LyAddress *b, unsigned bits)
+{
+    if (a->len != b->len || memcmp(a->bytes, b->bytes, bits / 8) != 0)
+        return false;
+    return bits % 8 == 0 || ((a->bytes[bits / 8] ^ b->bytes[bits / 8]) >> (8 - bits % 8)) == 0;
+}
+
+static LyAddressMatch match_cidr(LyBytes network_text, LyBytes bits_text, const LyAddress *address)
+{
+    static const LyAddress zero = {0};
+    LyAddress network;
+    uint64_t bits;
+    if (!ly_address_read(network_text, &network) ||
+        !ly_bytes_number(bits_text, (uint64_t)network.len * 8, &bits))
+        return LY_ADDRESS_MALFORMED;
+    /* Bits behind the mask are a slip of the pen: 10.1.2.3/8 was meant narrower than it reads. */
+    LyAddress host = network;
+    for (unsigned i = 0; i < bits; i++)
+        host.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+    if (memcmp(host.bytes, zero.bytes, sizeof host.bytes) != 0)
+        return LY_ADDRESS_MALFORMED;
+    return same_prefix(&network, address, (unsigned)bits) ? LY_ADDRESS_MATCH : LY_ADDRESS_ABSENT;
+}
+
+static LyAddressMatch match_one(LyBytes entry, LyBytes text, const LyAddress *address, bool patterns)
+{
+    LyBytes network, bits;
+    LyAddress other;
+    if (ly_bytes_split(entry, '/', &network, &bits))
+        return match_cidr(network, bits, address);
+    if (ly_address_read(entry, &other))
+        return other.len == address->len && same_prefix(&other, address, other.len * 8) ? LY_ADDRESS_MATCH
+                                                                                        : LY_ADDRESS_ABSENT;
+    if (!patterns || entry.len == 0)
+        return LY_ADDRESS_MALFORMED;
+    return ly_pattern_list_match(entry, text, true) == 1 ? LY_ADDRESS_MATCH : LY_ADDRESS_ABSENT;
+}
+
+LyAddressMatch ly_address_list_match(LyBytes list, LyBytes text, bool patterns)
+{
+    LyAddress address;
+    LyBytes entry;
+    LyAddressMatch verdict = LY_ADDRESS_ABSENT;
+    bool negated = false;
+    if (list.len == 0)
+        return LY_ADDRESS_MALFORMED;
+    if (!ly_address_read(text, &address))
+        return LY_ADDRESS_ABSENT;
+    /* To the end in any case, so that a malformed entry is always told. */
+    while (ly_names_next(&list, &entry)) {
+        entry = ly_bytes_trim(entry);
+        bool negates = patterns && entry.len && entry.data[0] == '!';
+        LyAddressMatch match = match_one(ly_bytes_slice(entry, negates, entry.len), text, &address, patterns);
+        if (match == LY_ADDRESS_MALFORMED)
+            return match;
+        if (match == LY_ADDRESS_MATCH && negates)
+            negated = true;
+        else if (match == LY_ADDRESS_MATCH)
+            verdict = match;
+    }
+    return negated ? LY_ADDRESS_NEGATED : verdict;
+}
