@@ -84,8 +84,8 @@ def man_names():
         lines = file.read().splitlines()
     flags, names, inside = set(), set(), False
     for i, line in enumerate(lines):
-        if line.startswith(".SH"):
-            inside = line.strip('.SH "') == "OPTIONS"
+        if line.startswith((".SH ", ".SS ")):
+            inside = line[3:].strip(' "') == "OPTIONS" or (inside and line.startswith(".SS"))
         if not inside or i == 0 or lines[i - 1].split(" ")[0] not in (".TP", ".TQ"):
             continue
         tag = re.sub(r"^\.\w+ ", "", line).replace("\\-", "-").replace('"', "")
