@@ -63,7 +63,8 @@ case_host_key_revoked() {
 
 # Which methods were tried, which the server still offers.
 case_sign_in_refused() {
-    refused 15 'publickey' "server:$srv" "$mnt" $(F) -o "IdentityFile=$work/stranger" -o IdentitiesOnly=yes -o BatchMode=yes -F "$work/config.no-identity"
+    grep -v IdentityFile "$work/ssh_config" >"$work/config.$case"
+    refused 15 'publickey' "server:$srv" "$mnt" -F "$work/config.$case" -o "IdentityFile=$work/stranger"
 }
 
 case_no_such_directory() {
