@@ -11,11 +11,11 @@ typedef struct LySftpDirectoryOptions {
     const char *root;      /* its "/" when confined; NULL: not confined */
     const char *start;     /* where relative paths begin (sftp-server -d); NULL: "/" when confined, else the current directory */
     bool read_only;
-    int umask;             /* -1: the process's own */
+    int umask;             /* taken off the modes of new files besides the process's own umask; -1: nothing more */
     LyLog log;
 } LySftpDirectoryOptions;
 
-/* NULL when the root cannot be opened. Fill `backend` for LySftpServerOptions; one object serves one server. */
+/* NULL when the root or the start cannot be opened. Fill `backend` for LySftpServerOptions; one object serves one server. */
 LySftpDirectory *ly_sftp_directory_new(const LySftpDirectoryOptions *options, LySftpBackend *backend, LyError *error);
 /* After the server was freed. */
 void ly_sftp_directory_free(LySftpDirectory *directory);

@@ -27,14 +27,17 @@ typedef struct LySftpRequest {
 } LySftpRequest;
 
 typedef struct LySftpBackend {
-    /* Serve the request: answer it now, or keep it and answer later. */
+    /* Serve the request: answer it now, or keep it and answer later. Extensions that the table does not know come here too
+     * (not when read-only or when there is a list of allowed requests): answer SSH_FX_OP_UNSUPPORTED. */
     void (*request)(LySftpRequest *request);
-    /* A handle's end (CLOSE was received, or the session ended, when `request` is NULL). With a request: answer it. */
+    /* A handle's end (CLOSE was received, or the session ended, when `request` is NULL). With a request: answer it. Never
+     * called while a request on the handle is open. */
     void (*close)(void *backend, void *handle, LySftpRequest *request);
     /* The server goes away while the request is open: drop it; it must not be answered any more. NULL: nothing to do. */
     void (*cancel)(LySftpRequest *request);
     void *user;
-    uint32_t extensions; /* bit 1u << LY_SFTP_EXTENSION_*: what is advertised and passed on */
+    uint32_t extensions; /* bit 1u << LY_SFTP_EXTENSION_*: what is advertised and passed on. (The server answers LIMITS itself.) */
+    bool answers_now;    /* `request` and `close` always answer before they return: packets are then served where they lie */
 } LySftpBackend;
 
 typedef struct LySftpServerOptions {

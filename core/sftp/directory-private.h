@@ -1,0 +1,73 @@
+/* What the directory backend's files share. Functions return -1 with errno set where nothing else is said. */
+#ifndef LY_SFTP_DIRECTORY_PRIVATE_H
+#define LY_SFTP_DIRECTORY_PRIVATE_H
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "sftp/directory.h"
+
+#define LY_SFTP_NAME_CACHE 128 /* user and group names remembered, each */
+
+typedef struct LySftpCachedName {
+    bool valid;
+    uint32_t id;
+    char name[64]; /* empty: there is none */
+} LySftpCachedName;
+
+struct LySftpDirectory {
+    int root;  /* O_PATH of the root; -1 when not confined */
+    int start; /* not confined: O_PATH of where relative paths begin */
+    char *start_path; /* the same as an absolute path, as clients see it */
+    bool read_only;
+    bool walks; /* the kernel has no openat2 */
+    mode_t mask;
+    LyLog log;
+    uint8_t *buffer; /* of LY_SFTP_TRANSFER_MAX bytes, for READ and copy-data */
+    LySftpCachedName users[LY_SFTP_NAME_CACHE], groups[LY_SFTP_NAME_CACHE];
+};
+
+/* Paths (directory-paths.c). */
+
+static inline bool ly_sftp_is_confined(const LySftpDirectory *directory)
+{
+    return directory->root >= 0;
+}
+/* openat(2) beneath the root, by flags O_*; the last component is followed unless O_NOFOLLOW. */
+int ly_sftp_path_open(LySftpDirectory *directory, LyBytes path, int flags, mode_t mode);
+/* The same by a walk over the components, for kernels without openat2(2). `text` begins at `root`. */
+int ly_sftp_path_walk(int root, const char *text, int flags, mode_t mode);
+
+/* Where an operation on a name itself happens: `name` in the directory `fd`, for the *at() calls without following. */
+typedef struct LySftpPlace {
+    int fd;
+    bool owned; /* fd is closed by ly_sftp_place_drop */
+    char name[PATH_MAX];
+} LySftpPlace;
+int ly_sftp_place_find(LySftpDirectory *directory, LyBytes path, LySftpPlace *place);
+/* Keeps errno. */
+void ly_sftp_place_drop(LySftpPlace *place);
+
+int ly_sftp_path_stat(LySftpDirectory *directory, LyBytes path, bool follow, struct stat *stat);
+/* Absolute and without symlinks, "." and ".."; the last component need not exist. */
+int ly_sftp_path_canonical(LySftpDirectory *directory, LyBytes path, char canonical[PATH_MAX]);
+
+/* Listings and names (directory-names.c). */
+
+void ly_sftp_attrs_of_stat(const struct stat *stat, LySftpAttrs *attrs);
+/* The name of a user or group, or "". */
+const char *ly_sftp_user_name(LySftpDirectory *directory, uint32_t uid);
+const char *ly_sftp_group_name(LySftpDirectory *directory, uint32_t gid);
+
+typedef struct LySftpListing LySftpListing;
+LySftpListing *ly_sftp_listing_open(LySftpDirectory *directory, LyBytes path);
+void ly_sftp_listing_close(LySftpListing *listing);
+void ly_sftp_listing_read(LySftpDirectory *directory, LySftpListing *listing, LySftpRequest *request);
+void ly_sftp_serve_realpath(LySftpDirectory *directory, LySftpRequest *request);
+void ly_sftp_serve_expand_path(LySftpDirectory *directory, LySftpRequest *request);
+void ly_sftp_serve_home_directory(LySftpDirectory *directory, LySftpRequest *request);
+void ly_sftp_serve_users_groups(LySftpDirectory *directory, LySftpRequest *request);
+void ly_sftp_reply_one_name(LySftpRequest *request, LyBytes name);
+
+#endif
