@@ -114,7 +114,7 @@ static bool check_mountpoint(const char *mountpoint, LyError *error)
 /* ssh's own words for what we were told, then the command's; the shell splits what the user wrote. */
 static LinkMaker command_maker(const Options *options)
 {
-    const char *argv[16 + 2 * options->setting_count + 8];
+    const char **argv = ly_new_array(const char *, 24 + 2 * options->setting_count);
     char port[8];
     size_t count = 0;
     LY_AUTO_FREE char *script = ly_format("exec %s \"$@\"", options->ssh_command);
@@ -141,7 +141,9 @@ static LinkMaker command_maker(const Options *options)
         argv[count++] = "-s";
     argv[count++] = server;
     argv[count] = NULL;
-    return link_maker_command(argv);
+    LinkMaker maker = link_maker_command(argv);
+    ly_free(argv);
+    return maker;
 }
 
 static bool make_maker(Program *program, LyError *error)
@@ -201,6 +203,7 @@ static bool start(Program *program, LyError *error)
     if (!make_maker(program, error))
         return false;
     program->mount = mount_new(program->loop, &options->mount, &program->maker, mount_ready, program);
+    program->maker = (LinkMaker){0}; /* the mount's from now on */
     if (!options->delay_connect) {
         ly_loop_run(program->loop);
         if (program->failed || !program->ready) {
@@ -237,8 +240,8 @@ static int serve(Program *program)
     LySignals *signals = NULL;
     if (started) {
         signals = ly_signals_new(program->loop, numbers, LY_COUNT(numbers), signalled, program);
-        ly_prompter_free(program->prompter);
-        program->prompter = NULL;
+        if (program->background.wanted)
+            ly_prompter_leave_terminal(program->prompter);
         background_enter(&program->background);
         ly_loop_run(program->loop);
         ly_signals_free(signals);

@@ -61,7 +61,7 @@ static const OptionRow rows[] = {
     {"auto_cache", NOTHING, 0, NULL, "contents are always kept while size and time do not change"},
     {"noauto_cache", NOTHING, 0, NULL, "contents are always kept while size and time do not change"},
     {"no_rofd_flush", NOTHING, 0, NULL, "closing what was only read never waits"},
-    {"umask=", OCTAL, FIELD(mount.umask), "umask", "permission bits to take away, octal"},
+    {"umask=", OCTAL, FIELD(mount.umask), "umask", "permission bits of everything: all but these, octal"},
     {"uid=", NUMBER, FIELD(mount.uid), "uid", "show this owner"},
     {"gid=", NUMBER, FIELD(mount.gid), "gid", "show this group"},
     {"entry_timeout=", SECONDS, FIELD(mount.entry_timeout_us), NULL, "seconds the kernel keeps names (1)"},

@@ -1,5 +1,6 @@
-/* sftp-server: serves SFTP on stdin and stdout with the options of OpenSSH's program of that name, so that sshd's
- * `Subsystem sftp` and `sftp -D` can run it. It shows the server half of core/sftp with a plain poll() loop. */
+/* sftp-server: serves SFTP on stdin and stdout with the options of OpenSSH's program of that name, so that
+ * sshd's `Subsystem sftp` and `sftp -D` can run it. It shows the server half of core/sftp with a plain poll()
+ * loop. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -30,7 +31,8 @@ static const struct {
     {'e', NULL, "log to stderr instead of syslog"},
     {'f', "FACILITY", "syslog facility: DAEMON, USER, AUTH (default), LOCAL0 ... LOCAL7"},
     {'h', NULL, "print this and exit (also --help)"},
-    {'l', "LEVEL", "what to log: QUIET, FATAL, ERROR (default), INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2, DEBUG3"},
+    {'l', "LEVEL",
+     "what to log: QUIET, FATAL, ERROR (default), INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2, DEBUG3"},
     {'P', "REQUESTS", "refuse these requests (comma-separated; names as of -Q requests)"},
     {'p', "REQUESTS", "allow these requests only"},
     {'Q', "FEATURE", "print what is supported and exit; FEATURE: requests"},
@@ -50,8 +52,14 @@ static const Choice facilities[] = {
 };
 
 static const Choice levels[] = {
-    {"QUIET", -1},           {"FATAL", LY_LOG_ERROR},  {"ERROR", LY_LOG_ERROR},  {"INFO", LY_LOG_INFO},
-    {"VERBOSE", LY_LOG_INFO}, {"DEBUG", LY_LOG_DEBUG}, {"DEBUG1", LY_LOG_DEBUG}, {"DEBUG2", LY_LOG_TRACE},
+    {"QUIET", -1},
+    {"FATAL", LY_LOG_ERROR},
+    {"ERROR", LY_LOG_ERROR},
+    {"INFO", LY_LOG_INFO},
+    {"VERBOSE", LY_LOG_INFO},
+    {"DEBUG", LY_LOG_DEBUG},
+    {"DEBUG1", LY_LOG_DEBUG},
+    {"DEBUG2", LY_LOG_TRACE},
     {"DEBUG3", LY_LOG_TRACE},
 };
 
@@ -244,7 +252,8 @@ static int serve(LySftpServer *server, Input *input, const LyLog *log)
     for (;;) {
         LyError error;
         size_t taken;
-        if (!ly_sftp_server_receive(server, ly_bytes(input->data + input->start, input->len), &taken, &error)) {
+        if (!ly_sftp_server_receive(server, ly_bytes(input->data + input->start, input->len), &taken,
+                                    &error)) {
             ly_log(log, LY_LOG_ERROR, "%s", error.message);
             return 1;
         }
@@ -299,7 +308,8 @@ static int run(const Settings *settings, const LyLog *log)
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
-        options.max_handles = files.rlim_cur > 128 ? (uint32_t)LY_MIN(files.rlim_cur - 64, (rlim_t)65536) : 64;
+        options.max_handles =
+            files.rlim_cur > 128 ? (uint32_t)LY_MIN(files.rlim_cur - 64, (rlim_t)65536) : 64;
     }
     LySftpServer *server = ly_sftp_server_new(&options);
     Input input = {.data = ly_alloc(INPUT_LEN)};
@@ -323,14 +333,15 @@ int main(int argc, char **argv)
         complain("unexpected argument", argv[optind]);
     LyLog log = {0};
     if (settings.level >= 0)
-        log = (LyLog){.write = settings.to_stderr ? log_to_stderr : log_to_syslog, .level = (LyLogLevel)settings.level};
+        log = (LyLog){.write = settings.to_stderr ? log_to_stderr : log_to_syslog,
+                      .level = (LyLogLevel)settings.level};
     if (!settings.to_stderr)
         openlog("sftp-server", LOG_PID, settings.facility);
     if (settings.umask >= 0)
         umask((mode_t)settings.umask);
     signal(SIGPIPE, SIG_IGN);
-    /* A client that reads slowly must not stop the reading of its requests. The flag belongs to the open file, which the
-     * parent may share, so it is put back. */
+    /* A client that reads slowly must not stop the reading of its requests. The flag belongs to the open
+     * file, which the parent may share, so it is put back. */
     int flags = fcntl(STDOUT_FILENO, F_GETFL);
     fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
     int status = run(&settings, &log);

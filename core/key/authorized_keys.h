@@ -4,23 +4,26 @@
 
 #include "key/certificate.h"
 
-typedef struct LyAuthorization { /* what the matching line and the certificate allow; free strings with ly_authorization_clear */
+typedef struct LyAuthorization { /* what the matching line and the certificate allow; free strings with
+                                    ly_authorization_clear */
     bool found;
     unsigned line;
-    char *command;          /* command= or force-command; NULL: any */
+    char *command; /* command= or force-command; NULL: any */
     bool pty, port_forwarding, agent_forwarding, x11_forwarding, user_rc;
     bool touch_required, verify_required; /* sk-* */
-    char *environment;      /* environment="A=b" entries, one a line; NULL: none */
-    char *refused;          /* not found because: a sentence for the log (expired, from= does not match ...); NULL: simply absent */
+    char *environment;                    /* environment="A=b" entries, one a line; NULL: none */
+    char *refused; /* not found because: a sentence for the log (expired, from= does not match ...); NULL:
+                      simply absent */
 } LyAuthorization;
 
-/* Is `key` (plain or certificate, already proven by its signature or about to be) authorised by the text? A certificate is
- * authorised by cert-authority lines only and must have one of the names of principals= or, where the line has none, `user` among
- * its principals. `address`: the peer's,
- * for from= (patterns, CIDR, negation; host names do not match) and source-address. Unknown options refuse the line; so do
- * options that cannot be honoured (tunnel=, permitopen= and permitlisten= refuse forwarding instead). An over-long line (64 KiB) is ignored. */
-void ly_authorized_keys_check(LyCrypto *crypto, LyBytes text, LyKey *key, LyBytes user, LyBytes address, uint64_t now_seconds,
-                              LyAuthorization *authorization);
+/* Is `key` (plain or certificate, already proven by its signature or about to be) authorised by the text? A
+ * certificate is authorised by cert-authority lines only and must have one of the names of principals= or,
+ * where the line has none, `user` among its principals. `address`: the peer's, for from= (patterns, CIDR,
+ * negation; host names do not match) and source-address. Unknown options refuse the line; so do options that
+ * cannot be honoured (tunnel=, permitopen= and permitlisten= refuse forwarding instead). An over-long line
+ * (64 KiB) is ignored. */
+void ly_authorized_keys_check(LyCrypto *crypto, LyBytes text, LyKey *key, LyBytes user, LyBytes address,
+                              uint64_t now_seconds, LyAuthorization *authorization);
 void ly_authorization_clear(LyAuthorization *authorization);
 
 #endif

@@ -307,8 +307,9 @@ LyPk *ly_key_pk(LyKey *key, LyError *error)
     pthread_mutex_lock(&key->lock);
     if (!key->pk)
         key->pk = make_pk(key, error);
+    LyPk *pk = key->pk;
     pthread_mutex_unlock(&key->lock);
-    return key->pk;
+    return pk;
 }
 
 bool ly_key_check(LyKey *key, LyError *error)

@@ -183,6 +183,7 @@ static void judge(const Line *line, LyKey *key, LyBytes ca_blob, LyHostCheck *ch
         if (!is_key && !is_ca)
             return;
         decide(check, LY_HOST_REVOKED, line);
+        check->by_ca = false;
         snprintf(check->detail, sizeof check->detail, "the host's %s key %sis marked as revoked",
                  ly_key_type_name(key), is_key ? "" : "was certified by a CA that ");
     } else if (check->verdict == LY_HOST_REVOKED || check->by_ca) {

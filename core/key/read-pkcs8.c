@@ -103,7 +103,7 @@ LyKey *ly_key_read_pkcs8(LyCrypto *crypto, LyBytes der, LyError *error)
 {
     LyReader outer = ly_reader(der), reader = ly_der_get_sequence(&outer), parameters;
     Algorithm algorithm;
-    int curve;
+    int curve = LY_NISTP256;
     uint64_t version = ly_der_get_number(&reader, 1);
     if (reader.failed) {
         ly_error_set(error, LY_ERROR_INVALID, MALFORMED);
@@ -144,7 +144,7 @@ LyKey *ly_key_read_spki(LyCrypto *crypto, LyBytes der, LyError *error)
     LyKeyNumbers numbers = {0};
     LY_AUTO(ly_buf_free) LyBuf blob = {0};
     Algorithm algorithm;
-    int curve;
+    int curve = LY_NISTP256;
     if (!get_algorithm(&reader, &algorithm, &parameters, error))
         return NULL;
     LyBytes key = ly_der_get_bits(&reader, LY_DER_BIT_STRING);

@@ -96,7 +96,7 @@ static bool read_jump(LyDestination *destination, const LyDestinationOptions *op
     if (depth >= JUMPS_MAX)
         return ly_error_set(error, LY_ERROR_INVALID, "ProxyJump leads over more than %d hosts", JUMPS_MAX);
     LY_AUTO_FREE char *user = NULL, *host = NULL;
-    uint16_t port;
+    uint16_t port = 0;
     if (!split_hop(ly_bytes_trim(hop), &user, &host, &port, error))
         return false;
     /* "Host *" with a ProxyJump applies to the jump host too: nobody jumps over itself */

@@ -11,7 +11,7 @@ enum {
     LY_SFTP_ACCEPT_OK = 1, /* STATUS SSH_FX_OK */
     LY_SFTP_ACCEPT_HANDLE = 2,
     LY_SFTP_ACCEPT_DATA = 4,
-    LY_SFTP_ACCEPT_NAME = 8,     /* any number of entries */
+    LY_SFTP_ACCEPT_NAME = 8,      /* any number of entries */
     LY_SFTP_ACCEPT_ONE_NAME = 16, /* exactly one entry */
     LY_SFTP_ACCEPT_ATTRS = 32,
     LY_SFTP_ACCEPT_EXTENDED = 64
@@ -42,7 +42,8 @@ struct LySftpClient {
     bool versioned, closed;
     LyError error; /* the first one, when the server broke the protocol */
 
-    /* The reader: a head of 5 bytes (length, type), or of 13 for DATA (also id and data's length), then the body. */
+    /* The reader: a head of 5 bytes (length, type), or of 13 for DATA (also id and data's length), then the
+     * body. */
     uint8_t head[13];
     size_t head_len;
     size_t left;                  /* bytes of the body still to come */

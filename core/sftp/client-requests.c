@@ -44,8 +44,8 @@ LySftpId ly_sftp_request_send(LySftpClient *client, LyBytes data)
     }
     ly_store_u32(client->packet.data, (uint32_t)len);
     LySftpId id = request->slot + 1;
-    ly_log(&client->options.log, LY_LOG_TRACE, "SFTP: sends %s %u, %zu bytes", ly_sftp_message_name(request->type),
-           id, len);
+    ly_log(&client->options.log, LY_LOG_TRACE, "SFTP: sends %s %u, %zu bytes",
+           ly_sftp_message_name(request->type), id, len);
     LyBytes parts[2] = {ly_buf_bytes(&client->packet), data};
     ly_sftp_outbox_send(&client->outbox, parts, data.len ? 2 : 1);
     return id;
@@ -69,8 +69,8 @@ static bool handle_fits(LyBytes handle)
 static const LySftpAttrs no_attrs;
 
 /* Requests of one path, with attrs when `attrs` is given. */
-static LySftpId ask_path(LySftpClient *client, uint8_t type, uint8_t accept, LyBytes path, const LySftpAttrs *attrs,
-                         LySftpDone done, void *user)
+static LySftpId ask_path(LySftpClient *client, uint8_t type, uint8_t accept, LyBytes path,
+                         const LySftpAttrs *attrs, LySftpDone done, void *user)
 {
     if (!path_fits(path) || !ly_sftp_request_begin(client, type, accept, done, user))
         return 0;
@@ -97,8 +97,8 @@ static LySftpId ask_handle(LySftpClient *client, uint8_t type, uint8_t accept, L
     return handle_fits(handle) ? ask_path(client, type, accept, handle, attrs, done, user) : 0;
 }
 
-LySftpId ly_sftp_open(LySftpClient *client, LyBytes path, uint32_t pflags, const LySftpAttrs *attrs, LySftpDone done,
-                      void *user)
+LySftpId ly_sftp_open(LySftpClient *client, LyBytes path, uint32_t pflags, const LySftpAttrs *attrs,
+                      LySftpDone done, void *user)
 {
     if (!path_fits(path) || !ly_sftp_request_begin(client, SSH_FXP_OPEN, LY_SFTP_ACCEPT_HANDLE, done, user))
         return 0;
@@ -153,12 +153,14 @@ LySftpId ly_sftp_fstat(LySftpClient *client, LyBytes handle, LySftpDone done, vo
     return ask_handle(client, SSH_FXP_FSTAT, LY_SFTP_ACCEPT_ATTRS, handle, NULL, done, user);
 }
 
-LySftpId ly_sftp_setstat(LySftpClient *client, LyBytes path, const LySftpAttrs *attrs, LySftpDone done, void *user)
+LySftpId ly_sftp_setstat(LySftpClient *client, LyBytes path, const LySftpAttrs *attrs, LySftpDone done,
+                         void *user)
 {
     return ask_path(client, SSH_FXP_SETSTAT, LY_SFTP_ACCEPT_OK, path, attrs, done, user);
 }
 
-LySftpId ly_sftp_fsetstat(LySftpClient *client, LyBytes handle, const LySftpAttrs *attrs, LySftpDone done, void *user)
+LySftpId ly_sftp_fsetstat(LySftpClient *client, LyBytes handle, const LySftpAttrs *attrs, LySftpDone done,
+                          void *user)
 {
     return ask_handle(client, SSH_FXP_FSETSTAT, LY_SFTP_ACCEPT_OK, handle, attrs, done, user);
 }
@@ -178,7 +180,8 @@ LySftpId ly_sftp_remove(LySftpClient *client, LyBytes path, LySftpDone done, voi
     return ask_path(client, SSH_FXP_REMOVE, LY_SFTP_ACCEPT_OK, path, NULL, done, user);
 }
 
-LySftpId ly_sftp_mkdir(LySftpClient *client, LyBytes path, const LySftpAttrs *attrs, LySftpDone done, void *user)
+LySftpId ly_sftp_mkdir(LySftpClient *client, LyBytes path, const LySftpAttrs *attrs, LySftpDone done,
+                       void *user)
 {
     return ask_path(client, SSH_FXP_MKDIR, LY_SFTP_ACCEPT_OK, path, attrs ? attrs : &no_attrs, done, user);
 }
@@ -206,12 +209,14 @@ LySftpId ly_sftp_readlink(LySftpClient *client, LyBytes path, LySftpDone done, v
 LySftpId ly_sftp_symlink(LySftpClient *client, LyBytes link, LyBytes target, LySftpDone done, void *user)
 {
     bool target_first = client->options.symlink_openssh_order;
-    return ask_paths(client, SSH_FXP_SYMLINK, target_first ? target : link, target_first ? link : target, done, user);
+    return ask_paths(client, SSH_FXP_SYMLINK, target_first ? target : link, target_first ? link : target,
+                     done, user);
 }
 
 /* Extensions. */
 
-static bool begin_extended(LySftpClient *client, const char *name, uint8_t accept, LySftpDone done, void *user)
+static bool begin_extended(LySftpClient *client, const char *name, uint8_t accept, LySftpDone done,
+                           void *user)
 {
     if (!ly_sftp_request_begin(client, SSH_FXP_EXTENDED, accept, done, user))
         return false;
@@ -223,7 +228,8 @@ static bool begin_extended(LySftpClient *client, const char *name, uint8_t accep
 static LySftpId ask_extended(LySftpClient *client, const char *name, uint8_t accept, LyBytes first,
                              const LyBytes *second, const LySftpAttrs *attrs, LySftpDone done, void *user)
 {
-    if (!path_fits(first) || (second && !path_fits(*second)) || !begin_extended(client, name, accept, done, user))
+    if (!path_fits(first) || (second && !path_fits(*second)) ||
+        !begin_extended(client, name, accept, done, user))
         return 0;
     ly_put_string(&client->packet, first);
     if (second)
@@ -250,7 +256,8 @@ LySftpId ly_sftp_hardlink(LySftpClient *client, LyBytes existing, LyBytes link, 
     return ask_extended(client, "hardlink@openssh.com", LY_SFTP_ACCEPT_OK, existing, &link, NULL, done, user);
 }
 
-LySftpId ly_sftp_lsetstat(LySftpClient *client, LyBytes path, const LySftpAttrs *attrs, LySftpDone done, void *user)
+LySftpId ly_sftp_lsetstat(LySftpClient *client, LyBytes path, const LySftpAttrs *attrs, LySftpDone done,
+                          void *user)
 {
     return ask_extended(client, "lsetstat@openssh.com", LY_SFTP_ACCEPT_OK, path, NULL, attrs, done, user);
 }
@@ -264,7 +271,8 @@ LySftpId ly_sftp_fstatvfs(LySftpClient *client, LyBytes handle, LySftpDone done,
 {
     if (!handle_fits(handle))
         return 0;
-    return ask_extended(client, "fstatvfs@openssh.com", LY_SFTP_ACCEPT_EXTENDED, handle, NULL, NULL, done, user);
+    return ask_extended(client, "fstatvfs@openssh.com", LY_SFTP_ACCEPT_EXTENDED, handle, NULL, NULL, done,
+                        user);
 }
 
 LySftpId ly_sftp_fsync(LySftpClient *client, LyBytes handle, LySftpDone done, void *user)
@@ -276,7 +284,8 @@ LySftpId ly_sftp_fsync(LySftpClient *client, LyBytes handle, LySftpDone done, vo
 
 LySftpId ly_sftp_expand_path(LySftpClient *client, LyBytes path, LySftpDone done, void *user)
 {
-    return ask_extended(client, "expand-path@openssh.com", LY_SFTP_ACCEPT_ONE_NAME, path, NULL, NULL, done, user);
+    return ask_extended(client, "expand-path@openssh.com", LY_SFTP_ACCEPT_ONE_NAME, path, NULL, NULL, done,
+                        user);
 }
 
 LySftpId ly_sftp_home_directory(LySftpClient *client, LyBytes user_name, LySftpDone done, void *user)
@@ -287,7 +296,8 @@ LySftpId ly_sftp_home_directory(LySftpClient *client, LyBytes user_name, LySftpD
 LySftpId ly_sftp_copy_data(LySftpClient *client, LyBytes from, uint64_t from_offset, uint64_t len, LyBytes to,
                            uint64_t to_offset, LySftpDone done, void *user)
 {
-    if (!handle_fits(from) || !handle_fits(to) || !begin_extended(client, "copy-data", LY_SFTP_ACCEPT_OK, done, user))
+    if (!handle_fits(from) || !handle_fits(to) ||
+        !begin_extended(client, "copy-data", LY_SFTP_ACCEPT_OK, done, user))
         return 0;
     ly_put_string(&client->packet, from);
     ly_put_u64(&client->packet, from_offset);
@@ -305,8 +315,8 @@ static void put_ids(LyBuf *buf, const uint32_t *ids, size_t count)
     ly_put_string_end(buf, mark);
 }
 
-LySftpId ly_sftp_users_groups(LySftpClient *client, const uint32_t *uids, size_t uid_count, const uint32_t *gids,
-                              size_t gid_count, LySftpDone done, void *user)
+LySftpId ly_sftp_users_groups(LySftpClient *client, const uint32_t *uids, size_t uid_count,
+                              const uint32_t *gids, size_t gid_count, LySftpDone done, void *user)
 {
     if (uid_count > LY_SFTP_PACKET_MAX / 4 || gid_count > LY_SFTP_PACKET_MAX / 4 ||
         !begin_extended(client, "users-groups-by-id@openssh.com", LY_SFTP_ACCEPT_EXTENDED, done, user))

@@ -6,7 +6,8 @@
 #define PENDING_MAX ((size_t)64 << 20)
 #define PACKET_HEAD_LEN 5 /* length, type */
 #define DATA_HEAD_LEN 13  /* length, type, id, length of the data */
-#define TRANSFER_MAX 261120u /* the most data that a packet of LY_SFTP_PACKET_MAX has room for, as OpenSSH counts */
+#define TRANSFER_MAX                                                                                         \
+    261120u /* the most data that a packet of LY_SFTP_PACKET_MAX has room for, as OpenSSH counts */
 #define TRANSFER_GUESS 32768u /* filexfer-02 section 3: what every server must take */
 #define PACKET_GUESS 34000u
 #define TRANSFER_MIN 1024u /* a server that says less is not believed */
@@ -81,7 +82,8 @@ void ly_sftp_client_free(LySftpClient *client)
     ly_free(client);
 }
 
-/* The server broke the protocol; client->error says how. `request`, if any, is the one whose reply is to blame. */
+/* The server broke the protocol; client->error says how. `request`, if any, is the one whose reply is to
+ * blame. */
 static void fail(LySftpClient *client, LySftpClientRequest *request)
 {
     client->closed = true;
@@ -221,7 +223,8 @@ static void reply_received(LySftpClient *client, uint8_t type, LyBytes body)
         wrong_reply(client, type, request);
         return;
     }
-    ly_log(&client->options.log, LY_LOG_TRACE, "SFTP: received %s %u (%s), %zu bytes", ly_sftp_message_name(type), id,
+    ly_log(&client->options.log, LY_LOG_TRACE, "SFTP: received %s %u (%s), %zu bytes",
+           ly_sftp_message_name(type), id,
            reply.type == LY_SFTP_REPLY_STATUS ? ly_sftp_status_name(reply.status) : "OK", body.len + 1);
     complete(client, request, &reply);
 }
@@ -247,7 +250,8 @@ static void limits_received(void *user, LySftpReply *reply)
         if (!reply->extended.failed)
             client->limits = got;
         else
-            ly_log(&client->options.log, LY_LOG_WARNING, "the SFTP server's limits are cut short and not used");
+            ly_log(&client->options.log, LY_LOG_WARNING,
+                   "the SFTP server's limits are cut short and not used");
     }
     call_ready(client, SSH_FX_OK);
 }
@@ -273,15 +277,16 @@ static void version_received(LySftpClient *client, LyBytes body)
     if (reader.failed)
         ly_error_set(&client->error, LY_ERROR_PROTOCOL, "the SFTP server's SSH_FXP_VERSION is cut short");
     else if (version != 3)
-        ly_error_set(&client->error, LY_ERROR_UNSUPPORTED, "the SFTP server speaks version %u, only 3 is known here",
-                     version);
+        ly_error_set(&client->error, LY_ERROR_UNSUPPORTED,
+                     "the SFTP server speaks version %u, only 3 is known here", version);
     if (reader.failed || version != 3) {
         fail(client, NULL);
         return;
     }
     client->versioned = true;
     client->extensions = extensions;
-    if (!ly_sftp_client_has(client, LY_SFTP_EXTENSION_LIMITS) || !ly_sftp_ask_limits(client, limits_received, client))
+    if (!ly_sftp_client_has(client, LY_SFTP_EXTENSION_LIMITS) ||
+        !ly_sftp_ask_limits(client, limits_received, client))
         call_ready(client, SSH_FX_OK);
 }
 
@@ -292,12 +297,14 @@ static void packet_received(LySftpClient *client, uint8_t type, LyBytes body)
     } else if (type == SSH_FXP_VERSION) {
         version_received(client, body);
     } else {
-        ly_error_set(&client->error, LY_ERROR_PROTOCOL, "the SFTP server sent message %u before SSH_FXP_VERSION", type);
+        ly_error_set(&client->error, LY_ERROR_PROTOCOL,
+                     "the SFTP server sent message %u before SSH_FXP_VERSION", type);
         fail(client, NULL);
     }
 }
 
-/* The reader. Every step takes what it can use off *bytes; false when the session ended or more bytes are needed. */
+/* The reader. Every step takes what it can use off *bytes; false when the session ended or more bytes are
+ * needed. */
 
 static bool take_head(LySftpClient *client, LyBytes *bytes, size_t need)
 {
@@ -315,12 +322,13 @@ static bool check_length(LySftpClient *client)
         return true;
     if (!client->versioned && len > REPLY_MAX)
         ly_error_set(&client->error, LY_ERROR_PROTOCOL,
-                     "the server sent text or another protocol instead of SFTP, beginning with \"%s\": a shell's start file on "
+                     "the server sent text or another protocol instead of SFTP, beginning with \"%s\": a "
+                     "shell's start file on "
                      "it may print something",
                      LY_PRINTABLE(ly_bytes(client->head, 4)));
     else
-        ly_error_set(&client->error, LY_ERROR_PROTOCOL, "the SFTP server sent a packet of %u bytes; 1 to %u are allowed",
-                     len, REPLY_MAX);
+        ly_error_set(&client->error, LY_ERROR_PROTOCOL,
+                     "the SFTP server sent a packet of %u bytes; 1 to %u are allowed", len, REPLY_MAX);
     fail(client, NULL);
     return false;
 }

@@ -56,7 +56,8 @@ static void find_group(uint32_t gid, LySftpCachedName *cached)
         remember(cached, found->gr_name);
 }
 
-static const char *find_name(LySftpCachedName *cache, uint32_t id, void (*find)(uint32_t id, LySftpCachedName *cached))
+static const char *find_name(LySftpCachedName *cache, uint32_t id,
+                             void (*find)(uint32_t id, LySftpCachedName *cached))
 {
     LySftpCachedName *cached = &cache[id % LY_SFTP_NAME_CACHE];
     if (!cached->valid || cached->id != id) {
@@ -100,8 +101,8 @@ LySftpListing *ly_sftp_listing_open(LySftpDirectory *directory, LyBytes path)
     LySftpListing *listing = ly_new(LySftpListing);
     listing->stream = stream;
     struct stat root, found;
-    listing->is_root = ly_sftp_is_confined(directory) && fstat(directory->root, &root) == 0 && fstat(fd, &found) == 0 &&
-                       root.st_dev == found.st_dev && root.st_ino == found.st_ino;
+    listing->is_root = ly_sftp_is_confined(directory) && fstat(directory->root, &root) == 0 &&
+                       fstat(fd, &found) == 0 && root.st_dev == found.st_dev && root.st_ino == found.st_ino;
     return listing;
 }
 
@@ -132,7 +133,8 @@ static void put_mode(mode_t mode, char text[11])
             text[1 + i] = '-';
     for (size_t i = 0; i < LY_COUNT(specials); i++)
         if (mode & specials[i].bit)
-            text[specials[i].at] = (char)(text[specials[i].at] == 'x' ? specials[i].letter : specials[i].letter - 32);
+            text[specials[i].at] =
+                (char)(text[specials[i].at] == 'x' ? specials[i].letter : specials[i].letter - 32);
 }
 
 static const char *name_or_number(const char *name, uint32_t id, char number[12])
@@ -142,8 +144,8 @@ static const char *name_or_number(const char *name, uint32_t id, char number[12]
 }
 
 /* The line of `ls -l`. */
-static void put_longname(LySftpDirectory *directory, const struct stat *found, time_t now, const char *name, char *text,
-                         size_t room)
+static void put_longname(LySftpDirectory *directory, const struct stat *found, time_t now, const char *name,
+                         char *text, size_t room)
 {
     char mode[11], user[12], group[12], when[32] = "";
     put_mode(found->st_mode, mode);
@@ -158,7 +160,8 @@ static void put_longname(LySftpDirectory *directory, const struct stat *found, t
 }
 
 /* False when the packet is full. */
-static bool add_entry(LySftpDirectory *directory, LySftpListing *listing, LySftpRequest *request, const char *name)
+static bool add_entry(LySftpDirectory *directory, LySftpListing *listing, LySftpRequest *request,
+                      const char *name)
 {
     struct stat found;
     const char *looked_at = listing->is_root && strcmp(name, "..") == 0 ? "." : name;
@@ -223,13 +226,14 @@ static void reply_canonical(LySftpDirectory *directory, LySftpRequest *request, 
         ly_sftp_reply_one_name(request, ly_bytes_str(canonical));
 }
 
-void ly_sftp_serve_realpath(LySftpDirectory *directory, LySftpRequest *request)
+void ly_sftp_serve_realpath(LySftpRequest *request)
 {
+    LySftpDirectory *directory = ly_sftp_directory_of(request);
     reply_canonical(directory, request, request->path);
 }
 
-/* The home of a user ("": whose process this is) as clients see it; the caller frees it. NULL when there is no such user.
- * Where the tree is confined, homes are not in it: one's own is where relative paths begin. */
+/* The home of a user ("": whose process this is) as clients see it; the caller frees it. NULL when there is
+ * no such user. Where the tree is confined, homes are not in it: one's own is where relative paths begin. */
 static char *home_of(const LySftpDirectory *directory, LyBytes user_name)
 {
     char room[4096];
@@ -246,8 +250,9 @@ static char *home_of(const LySftpDirectory *directory, LyBytes user_name)
     return found ? ly_strdup(found->pw_dir) : NULL;
 }
 
-void ly_sftp_serve_expand_path(LySftpDirectory *directory, LySftpRequest *request)
+void ly_sftp_serve_expand_path(LySftpRequest *request)
 {
+    LySftpDirectory *directory = ly_sftp_directory_of(request);
     if (!ly_bytes_starts_with(request->path, "~")) {
         reply_canonical(directory, request, request->path);
         return;
@@ -266,8 +271,9 @@ void ly_sftp_serve_expand_path(LySftpDirectory *directory, LySftpRequest *reques
     reply_canonical(directory, request, ly_buf_bytes(&path));
 }
 
-void ly_sftp_serve_home_directory(LySftpDirectory *directory, LySftpRequest *request)
+void ly_sftp_serve_home_directory(LySftpRequest *request)
 {
+    LySftpDirectory *directory = ly_sftp_directory_of(request);
     LY_AUTO_FREE char *home = home_of(directory, request->path);
     if (home)
         ly_sftp_reply_one_name(request, ly_bytes_str(home));
@@ -287,8 +293,9 @@ static bool put_names(LySftpDirectory *directory, LyBytes ids, NameOf *name_of, 
     return !reader.failed;
 }
 
-void ly_sftp_serve_users_groups(LySftpDirectory *directory, LySftpRequest *request)
+void ly_sftp_serve_users_groups(LySftpRequest *request)
 {
+    LySftpDirectory *directory = ly_sftp_directory_of(request);
     LyReader reader = ly_reader(request->extension_data);
     LyBytes uids = ly_get_string(&reader), gids = ly_get_string(&reader);
     LY_AUTO(ly_buf_free) LyBuf payload = LY_BUF(LY_SFTP_PACKET_MAX);

@@ -1,6 +1,6 @@
-/* Confinement. A path is resolved by the kernel beneath a descriptor of the root (openat2, RESOLVE_IN_ROOT: "/", ".." and
- * symlinks all stay inside), or where the kernel cannot, by a walk of O_PATH descriptors. No check is made on strings, so
- * nothing changes between a check and its use. */
+/* Confinement. A path is resolved by the kernel beneath a descriptor of the root (openat2, RESOLVE_IN_ROOT:
+ * "/", ".." and symlinks all stay inside), or where the kernel cannot, by a walk of O_PATH descriptors. No
+ * check is made on strings, so nothing changes between a check and its use. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -58,7 +58,8 @@ static int path_text(const LySftpDirectory *directory, LyBytes path, char text[P
 /* The walk. */
 
 typedef struct Walk {
-    int fds[DEPTH_MAX]; /* the root and the directories below it that were entered; ".." goes back along them */
+    int fds[DEPTH_MAX]; /* the root and the directories below it that were entered; ".." goes back along them
+                         */
     size_t depth;
     size_t symlinks;
     char todo[PATH_MAX]; /* components still to take */
@@ -226,7 +227,8 @@ int ly_sftp_place_find(LySftpDirectory *directory, LyBytes path, LySftpPlace *pl
     place->fd = directory->start;
     if (!place->owned)
         return 0;
-    /* Slashes at the end are cut off, because with them the kernel would follow a symlink, out of the root. */
+    /* Slashes at the end are cut off, because with them the kernel would follow a symlink, out of the root.
+     */
     LyBytes parent = ly_bytes_str(place->name), name = {parent.data, 0};
     while (parent.len && parent.data[parent.len - 1] == '/')
         parent.len--;

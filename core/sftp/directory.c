@@ -1,13 +1,11 @@
-/* The directory backend: one function a request, found in a table. Disk I/O happens at once, every request is answered before
- * its function returns. */
+/* The directory backend: one function a request, found in a table. Disk I/O happens at once, every request is
+ * answered before its function returns. */
 #include "sftp/directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -15,34 +13,15 @@
 #include "sftp/directory-private.h"
 #include "sftp/server-private.h"
 
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
-
-typedef struct OpenFile { /* what a handle stands for */
-    int fd;               /* a file, when there is no listing */
-    LySftpListing *listing;
-} OpenFile;
-
-static LySftpDirectory *directory_of(const LySftpRequest *request)
-{
-    return request->backend;
-}
-
 /* `result` as system calls give it. */
 static void reply_result(LySftpRequest *request, int result)
 {
     ly_sftp_reply_errno(request, result == 0 ? 0 : errno);
 }
 
-static int file_of(const LySftpRequest *request)
-{
-    return ((const OpenFile *)request->handle)->fd;
-}
-
 /* Handles. */
 
-static void free_file(OpenFile *file)
+static void free_file(LySftpOpenFile *file)
 {
     if (file->listing)
         ly_sftp_listing_close(file->listing);
@@ -51,9 +30,9 @@ static void free_file(OpenFile *file)
     ly_free(file);
 }
 
-static void reply_file(LySftpRequest *request, OpenFile opened)
+static void reply_file(LySftpRequest *request, LySftpOpenFile opened)
 {
-    OpenFile *file = ly_new(OpenFile);
+    LySftpOpenFile *file = ly_new(LySftpOpenFile);
     *file = opened;
     if (!ly_sftp_reply_handle(request, file, opened.listing != NULL))
         free_file(file);
@@ -64,7 +43,10 @@ static int flags_of(uint32_t pflags)
     static const struct {
         uint32_t pflag;
         int flag;
-    } table[] = {{SSH_FXF_APPEND, O_APPEND}, {SSH_FXF_CREAT, O_CREAT}, {SSH_FXF_TRUNC, O_TRUNC}, {SSH_FXF_EXCL, O_EXCL}};
+    } table[] = {{SSH_FXF_APPEND, O_APPEND},
+                 {SSH_FXF_CREAT, O_CREAT},
+                 {SSH_FXF_TRUNC, O_TRUNC},
+                 {SSH_FXF_EXCL, O_EXCL}};
     /* O_NONBLOCK: opening a FIFO must not hold up the session. */
     int flags = O_NOCTTY | O_NONBLOCK;
     flags |= !(pflags & SSH_FXF_WRITE) ? O_RDONLY : pflags & SSH_FXF_READ ? O_RDWR : O_WRONLY;
@@ -77,36 +59,37 @@ static int flags_of(uint32_t pflags)
 static mode_t mode_of(const LySftpRequest *request, mode_t otherwise)
 {
     bool given = request->attrs.flags & SSH_FILEXFER_ATTR_PERMISSIONS;
-    return (given ? request->attrs.permissions & 07777 : otherwise) & ~directory_of(request)->mask;
+    return (given ? request->attrs.permissions & 07777 : otherwise) & ~ly_sftp_directory_of(request)->mask;
 }
 
 static void serve_open(LySftpRequest *request)
 {
-    int fd = ly_sftp_path_open(directory_of(request), request->path, flags_of(request->pflags), mode_of(request, 0666));
+    int fd = ly_sftp_path_open(ly_sftp_directory_of(request), request->path, flags_of(request->pflags),
+                               mode_of(request, 0666));
     if (fd < 0)
         ly_sftp_reply_errno(request, errno);
     else
-        reply_file(request, (OpenFile){.fd = fd});
+        reply_file(request, (LySftpOpenFile){.fd = fd});
 }
 
 static void serve_opendir(LySftpRequest *request)
 {
-    LySftpListing *listing = ly_sftp_listing_open(directory_of(request), request->path);
+    LySftpListing *listing = ly_sftp_listing_open(ly_sftp_directory_of(request), request->path);
     if (!listing)
         ly_sftp_reply_errno(request, errno);
     else
-        reply_file(request, (OpenFile){.fd = -1, .listing = listing});
+        reply_file(request, (LySftpOpenFile){.fd = -1, .listing = listing});
 }
 
 static void serve_readdir(LySftpRequest *request)
 {
-    OpenFile *file = request->handle;
-    ly_sftp_listing_read(directory_of(request), file->listing, request);
+    LySftpOpenFile *file = request->handle;
+    ly_sftp_listing_read(ly_sftp_directory_of(request), file->listing, request);
 }
 
 static void close_file(void *backend, void *handle, LySftpRequest *request)
 {
-    OpenFile *file = handle;
+    LySftpOpenFile *file = handle;
     int result = 0, error = 0;
     if (!file->listing) { /* some file systems tell a failed write only here */
         result = close(file->fd);
@@ -128,17 +111,17 @@ static bool offset_fits(uint64_t offset, uint64_t len)
 
 static void serve_read(LySftpRequest *request)
 {
-    LySftpDirectory *directory = directory_of(request);
+    LySftpDirectory *directory = ly_sftp_directory_of(request);
     ssize_t len = 0;
     if (!offset_fits(request->offset, request->len)) {
         ly_sftp_reply_errno(request, EINVAL);
         return;
     }
     do
-        len = pread(file_of(request), directory->buffer, request->len, (off_t)request->offset);
+        len = pread(ly_sftp_file_of(request), directory->buffer, request->len, (off_t)request->offset);
     while (len < 0 && errno == EINTR);
     if (len < 0 && errno == ESPIPE)
-        len = read(file_of(request), directory->buffer, request->len);
+        len = read(ly_sftp_file_of(request), directory->buffer, request->len);
     if (len < 0)
         ly_sftp_reply_errno(request, errno);
     else if (len == 0 && request->len)
@@ -168,7 +151,7 @@ static void serve_write(LySftpRequest *request)
     if (!offset_fits(request->offset, request->data.len))
         ly_sftp_reply_errno(request, EINVAL);
     else
-        reply_result(request, write_all(file_of(request), request->data, request->offset));
+        reply_result(request, write_all(ly_sftp_file_of(request), request->data, request->offset));
 }
 
 /* copy-data by the kernel, as far as it can. The counts go on in *request. */
@@ -187,7 +170,7 @@ static void copy_in_kernel(LySftpRequest *request, int from, int to, uint64_t en
 
 static int copy_by_hand(LySftpRequest *request, int from, int to, uint64_t end, bool *at_eof)
 {
-    uint8_t *buffer = directory_of(request)->buffer;
+    uint8_t *buffer = ly_sftp_directory_of(request)->buffer;
     while (request->offset < end) {
         size_t want = (size_t)LY_MIN(end - request->offset, (uint64_t)LY_SFTP_TRANSFER_MAX);
         ssize_t len = pread(from, buffer, want, (off_t)request->offset);
@@ -206,7 +189,7 @@ static int copy_by_hand(LySftpRequest *request, int from, int to, uint64_t end, 
 
 static void serve_copy_data(LySftpRequest *request)
 {
-    int from = file_of(request), to = ((const OpenFile *)request->handle2)->fd;
+    int from = ly_sftp_file_of(request), to = ((const LySftpOpenFile *)request->handle2)->fd;
     struct stat from_stat, to_stat;
     if (fstat(from, &from_stat) != 0 || fstat(to, &to_stat) != 0) {
         ly_sftp_reply_errno(request, errno);
@@ -235,167 +218,7 @@ static void serve_copy_data(LySftpRequest *request)
 
 static void serve_fsync(LySftpRequest *request)
 {
-    reply_result(request, fsync(file_of(request)));
-}
-
-/* Attributes. */
-
-static void reply_stat(LySftpRequest *request, int result, const struct stat *found)
-{
-    if (result != 0) {
-        ly_sftp_reply_errno(request, errno);
-        return;
-    }
-    LySftpAttrs attrs;
-    ly_sftp_attrs_of_stat(found, &attrs);
-    ly_sftp_reply_attrs(request, &attrs);
-}
-
-static void serve_stat(LySftpRequest *request)
-{
-    struct stat found;
-    bool follow = request->type == SSH_FXP_STAT;
-    int result = ly_sftp_path_stat(directory_of(request), request->path, follow, &found);
-    reply_stat(request, result, &found);
-}
-
-static void serve_fstat(LySftpRequest *request)
-{
-    struct stat found;
-    int result = fstat(file_of(request), &found);
-    reply_stat(request, result, &found);
-}
-
-/* chmod by an O_PATH descriptor: fchmodat2 is of Linux 6.6, before it only /proc reaches the file behind one. */
-static int set_permissions(int fd, mode_t mode)
-{
-    long result = syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH);
-    if (result == 0 || errno != ENOSYS)
-        return (int)result;
-    struct stat found;
-    if (fstat(fd, &found) == 0 && S_ISLNK(found.st_mode)) {
-        errno = EOPNOTSUPP;
-        return -1;
-    }
-    char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return chmod(path, mode);
-}
-
-static void times_of(const LySftpAttrs *attrs, struct timespec times[2])
-{
-    times[0] = (struct timespec){.tv_sec = attrs->atime};
-    times[1] = (struct timespec){.tv_sec = attrs->mtime};
-}
-
-static void keep_first(int *first, int result)
-{
-    if (result != 0 && *first == 0)
-        *first = errno;
-}
-
-/* All that was asked for is tried; the first error is told. chown before chmod, because it takes away setuid bits. */
-static int set_attrs_at(int fd, const LySftpAttrs *attrs)
-{
-    int error = 0;
-    struct timespec times[2];
-    times_of(attrs, times);
-    if (attrs->flags & SSH_FILEXFER_ATTR_UIDGID)
-        keep_first(&error, fchownat(fd, "", attrs->uid, attrs->gid, AT_EMPTY_PATH));
-    if (attrs->flags & SSH_FILEXFER_ATTR_PERMISSIONS)
-        keep_first(&error, set_permissions(fd, attrs->permissions & 07777));
-    if (attrs->flags & SSH_FILEXFER_ATTR_ACMODTIME)
-        keep_first(&error, utimensat(fd, "", times, AT_EMPTY_PATH));
-    return error;
-}
-
-static int set_size(LySftpRequest *request)
-{
-    if (request->attrs.size > INT64_MAX)
-        return EINVAL;
-    int fd = ly_sftp_path_open(directory_of(request), request->path, O_WRONLY | O_NOCTTY | O_NONBLOCK, 0);
-    if (fd < 0)
-        return errno;
-    int error = ftruncate(fd, (off_t)request->attrs.size) == 0 ? 0 : errno;
-    close(fd);
-    return error;
-}
-
-static void serve_setstat(LySftpRequest *request)
-{
-    bool follow = request->type == SSH_FXP_SETSTAT;
-    int fd = ly_sftp_path_open(directory_of(request), request->path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0);
-    if (fd < 0) {
-        ly_sftp_reply_errno(request, errno);
-        return;
-    }
-    int error = 0;
-    if (request->attrs.flags & SSH_FILEXFER_ATTR_SIZE)
-        error = follow ? set_size(request) : EINVAL;
-    int other = set_attrs_at(fd, &request->attrs);
-    close(fd);
-    ly_sftp_reply_errno(request, error ? error : other);
-}
-
-static void serve_fsetstat(LySftpRequest *request)
-{
-    const LySftpAttrs *attrs = &request->attrs;
-    int fd = file_of(request), error = 0;
-    struct timespec times[2];
-    times_of(attrs, times);
-    if (attrs->flags & SSH_FILEXFER_ATTR_SIZE && attrs->size > INT64_MAX)
-        error = EINVAL;
-    else if (attrs->flags & SSH_FILEXFER_ATTR_SIZE)
-        keep_first(&error, ftruncate(fd, (off_t)attrs->size));
-    if (attrs->flags & SSH_FILEXFER_ATTR_UIDGID)
-        keep_first(&error, fchown(fd, attrs->uid, attrs->gid));
-    if (attrs->flags & SSH_FILEXFER_ATTR_PERMISSIONS)
-        keep_first(&error, fchmod(fd, attrs->permissions & 07777));
-    if (attrs->flags & SSH_FILEXFER_ATTR_ACMODTIME)
-        keep_first(&error, futimens(fd, times));
-    ly_sftp_reply_errno(request, error);
-}
-
-static void reply_statvfs(LySftpRequest *request, int fd)
-{
-    struct statvfs found;
-    if (fstatvfs(fd, &found) != 0) {
-        ly_sftp_reply_errno(request, errno);
-        return;
-    }
-    LySftpStatvfs statvfs = {
-        .bsize = found.f_bsize,
-        .frsize = found.f_frsize,
-        .blocks = found.f_blocks,
-        .bfree = found.f_bfree,
-        .bavail = found.f_bavail,
-        .files = found.f_files,
-        .ffree = found.f_ffree,
-        .favail = found.f_favail,
-        .fsid = found.f_fsid,
-        .flag = (found.f_flag & ST_RDONLY ? LY_SFTP_STATVFS_RDONLY : 0u) |
-                (found.f_flag & ST_NOSUID ? LY_SFTP_STATVFS_NOSUID : 0u),
-        .namemax = found.f_namemax,
-    };
-    LY_AUTO(ly_buf_free) LyBuf payload = {0};
-    ly_put_statvfs(&payload, &statvfs);
-    ly_sftp_reply_extended(request, ly_buf_bytes(&payload));
-}
-
-static void serve_statvfs(LySftpRequest *request)
-{
-    int fd = ly_sftp_path_open(directory_of(request), request->path, O_PATH, 0);
-    if (fd < 0) {
-        ly_sftp_reply_errno(request, errno);
-        return;
-    }
-    reply_statvfs(request, fd);
-    close(fd);
-}
-
-static void serve_fstatvfs(LySftpRequest *request)
-{
-    reply_statvfs(request, file_of(request));
+    reply_result(request, fsync(ly_sftp_file_of(request)));
 }
 
 /* Names. */
@@ -405,7 +228,7 @@ typedef int AtPlace(LySftpRequest *request, const LySftpPlace *place);
 static void serve_at(LySftpRequest *request, AtPlace *act)
 {
     LySftpPlace place;
-    int result = ly_sftp_place_find(directory_of(request), request->path, &place);
+    int result = ly_sftp_place_find(ly_sftp_directory_of(request), request->path, &place);
     if (result == 0) {
         result = act(request, &place);
         ly_sftp_place_drop(&place);
@@ -458,7 +281,7 @@ static void serve_readlink(LySftpRequest *request)
 {
     LySftpPlace place;
     char target[PATH_MAX];
-    ssize_t len = ly_sftp_place_find(directory_of(request), request->path, &place);
+    ssize_t len = ly_sftp_place_find(ly_sftp_directory_of(request), request->path, &place);
     if (len == 0) {
         len = readlinkat(place.fd, place.name, target, sizeof target);
         ly_sftp_place_drop(&place);
@@ -474,9 +297,9 @@ typedef int AtPlaces(const LySftpPlace *from, const LySftpPlace *to);
 static void serve_at_two(LySftpRequest *request, AtPlaces *act)
 {
     LySftpPlace from, to;
-    int result = ly_sftp_place_find(directory_of(request), request->path, &from);
+    int result = ly_sftp_place_find(ly_sftp_directory_of(request), request->path, &from);
     if (result == 0) {
-        result = ly_sftp_place_find(directory_of(request), request->path2, &to);
+        result = ly_sftp_place_find(ly_sftp_directory_of(request), request->path2, &to);
         if (result == 0) {
             result = act(&from, &to);
             ly_sftp_place_drop(&to);
@@ -486,8 +309,8 @@ static void serve_at_two(LySftpRequest *request, AtPlaces *act)
     reply_result(request, result);
 }
 
-/* RENAME of version 3 replaces nothing. Where the file system cannot do that in one step, a link takes the new name only
- * when it is free; what cannot be linked is looked for first. */
+/* RENAME of version 3 replaces nothing. Where the file system cannot do that in one step, a link takes the
+ * new name only when it is free; what cannot be linked is looked for first. */
 static int rename_at(const LySftpPlace *from, const LySftpPlace *to)
 {
     if (renameat2(from->fd, from->name, to->fd, to->name, RENAME_NOREPLACE) == 0)
@@ -535,50 +358,41 @@ static void serve_hardlink(LySftpRequest *request)
     serve_at_two(request, link_at);
 }
 
-static void serve_realpath(LySftpRequest *request)
-{
-    ly_sftp_serve_realpath(directory_of(request), request);
-}
-
-static void serve_expand_path(LySftpRequest *request)
-{
-    ly_sftp_serve_expand_path(directory_of(request), request);
-}
-
-static void serve_home_directory(LySftpRequest *request)
-{
-    ly_sftp_serve_home_directory(directory_of(request), request);
-}
-
-static void serve_users_groups(LySftpRequest *request)
-{
-    ly_sftp_serve_users_groups(directory_of(request), request);
-}
-
 /* The tables. */
 
 typedef void Serve(LySftpRequest *request);
 
 static Serve *const by_type[] = {
-    [SSH_FXP_OPEN] = serve_open,         [SSH_FXP_READ] = serve_read,         [SSH_FXP_WRITE] = serve_write,
-    [SSH_FXP_LSTAT] = serve_stat,        [SSH_FXP_FSTAT] = serve_fstat,       [SSH_FXP_SETSTAT] = serve_setstat,
-    [SSH_FXP_FSETSTAT] = serve_fsetstat, [SSH_FXP_OPENDIR] = serve_opendir,   [SSH_FXP_READDIR] = serve_readdir,
-    [SSH_FXP_REMOVE] = serve_remove,     [SSH_FXP_MKDIR] = serve_mkdir,       [SSH_FXP_RMDIR] = serve_rmdir,
-    [SSH_FXP_REALPATH] = serve_realpath, [SSH_FXP_STAT] = serve_stat,         [SSH_FXP_RENAME] = serve_rename,
-    [SSH_FXP_READLINK] = serve_readlink, [SSH_FXP_SYMLINK] = serve_symlink,
+    [SSH_FXP_OPEN] = serve_open,
+    [SSH_FXP_READ] = serve_read,
+    [SSH_FXP_WRITE] = serve_write,
+    [SSH_FXP_LSTAT] = ly_sftp_serve_stat,
+    [SSH_FXP_FSTAT] = ly_sftp_serve_fstat,
+    [SSH_FXP_SETSTAT] = ly_sftp_serve_setstat,
+    [SSH_FXP_FSETSTAT] = ly_sftp_serve_fsetstat,
+    [SSH_FXP_OPENDIR] = serve_opendir,
+    [SSH_FXP_READDIR] = serve_readdir,
+    [SSH_FXP_REMOVE] = serve_remove,
+    [SSH_FXP_MKDIR] = serve_mkdir,
+    [SSH_FXP_RMDIR] = serve_rmdir,
+    [SSH_FXP_REALPATH] = ly_sftp_serve_realpath,
+    [SSH_FXP_STAT] = ly_sftp_serve_stat,
+    [SSH_FXP_RENAME] = serve_rename,
+    [SSH_FXP_READLINK] = serve_readlink,
+    [SSH_FXP_SYMLINK] = serve_symlink,
 };
 
 static Serve *const by_extension[LY_SFTP_EXTENSION_COUNT] = {
     [LY_SFTP_EXTENSION_POSIX_RENAME] = serve_posix_rename,
-    [LY_SFTP_EXTENSION_STATVFS] = serve_statvfs,
-    [LY_SFTP_EXTENSION_FSTATVFS] = serve_fstatvfs,
+    [LY_SFTP_EXTENSION_STATVFS] = ly_sftp_serve_statvfs,
+    [LY_SFTP_EXTENSION_FSTATVFS] = ly_sftp_serve_fstatvfs,
     [LY_SFTP_EXTENSION_HARDLINK] = serve_hardlink,
     [LY_SFTP_EXTENSION_FSYNC] = serve_fsync,
-    [LY_SFTP_EXTENSION_LSETSTAT] = serve_setstat,
-    [LY_SFTP_EXTENSION_EXPAND_PATH] = serve_expand_path,
+    [LY_SFTP_EXTENSION_LSETSTAT] = ly_sftp_serve_setstat,
+    [LY_SFTP_EXTENSION_EXPAND_PATH] = ly_sftp_serve_expand_path,
     [LY_SFTP_EXTENSION_COPY_DATA] = serve_copy_data,
-    [LY_SFTP_EXTENSION_HOME_DIRECTORY] = serve_home_directory,
-    [LY_SFTP_EXTENSION_USERS_GROUPS] = serve_users_groups,
+    [LY_SFTP_EXTENSION_HOME_DIRECTORY] = ly_sftp_serve_home_directory,
+    [LY_SFTP_EXTENSION_USERS_GROUPS] = ly_sftp_serve_users_groups,
 };
 
 static void serve(LySftpRequest *request)
@@ -590,7 +404,7 @@ static void serve(LySftpRequest *request)
         function = by_extension[request->extension];
     if (!function)
         ly_sftp_reply_status(request, SSH_FX_OP_UNSUPPORTED, NULL);
-    else if (directory_of(request)->read_only && ly_sftp_request_changes(request))
+    else if (ly_sftp_directory_of(request)->read_only && ly_sftp_request_changes(request))
         ly_sftp_reply_errno(request, EACCES);
     else
         function(request);
@@ -631,7 +445,8 @@ static bool open_start(LySftpDirectory *directory, const LySftpDirectoryOptions 
     return true;
 }
 
-LySftpDirectory *ly_sftp_directory_new(const LySftpDirectoryOptions *options, LySftpBackend *backend, LyError *error)
+LySftpDirectory *ly_sftp_directory_new(const LySftpDirectoryOptions *options, LySftpBackend *backend,
+                                       LyError *error)
 {
     LySftpDirectory *directory = ly_new(LySftpDirectory);
     directory->root = directory->start = -1;

@@ -1,5 +1,5 @@
-/* What both ends of SFTP use to send: packets are offered to the sink at once; only what it does not take is copied. Private
- * to the floor. */
+/* What both ends of SFTP use to send: packets are offered to the sink at once; only what it does not take is
+ * copied. Private to the floor. */
 #ifndef LY_SFTP_OUTBOX_H
 #define LY_SFTP_OUTBOX_H
 

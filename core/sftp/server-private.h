@@ -7,7 +7,8 @@
 #include "sftp/outbox.h"
 #include "sftp/server.h"
 
-#define LY_SFTP_TRANSFER_MAX 261120u /* the most data of a READ or WRITE, as OpenSSH's limits@openssh.com tells */
+#define LY_SFTP_TRANSFER_MAX                                                                                 \
+    261120u /* the most data of a READ or WRITE, as OpenSSH's limits@openssh.com tells */
 
 struct LySftpServerJob;
 
@@ -21,7 +22,7 @@ typedef struct LySftpServerHandle {
 
 typedef struct LySftpServerJob { /* a request and what the server keeps with it */
     LySftpRequest request;
-    LyLink link; /* in server->open or server->unused */
+    LyLink link;  /* in server->open or server->unused */
     LyBuf packet; /* the packet, unless it is served in place */
     LyBuf reply;
     size_t names_mark;
@@ -39,7 +40,7 @@ struct LySftpServer {
     bool init_received, failed;
     LyError error;
     uint8_t head[4];
-    size_t head_len, left; /* the packet's length; bytes of it still to come */
+    size_t head_len, left;    /* the packet's length; bytes of it still to come */
     LySftpServerJob *reading; /* whose packet is assembled */
 };
 

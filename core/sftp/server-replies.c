@@ -5,12 +5,14 @@
 #include "sftp/server-private.h"
 
 #define REPLY_MAX ((size_t)LY_SFTP_PACKET_MAX + 4)
-#define NAMES_MAX ((size_t)64 * 1024) /* a listing's packet: some 500 names, and no client has trouble with the size */
+#define NAMES_MAX                                                                                            \
+    ((size_t)64 * 1024) /* a listing's packet: some 500 names, and no client has trouble with the size */
 
 static const char *status_text(uint32_t status)
 {
-    static const char *const texts[] = {"Success",     "End of file",   "No such file",    "Permission denied",    "Failure",
-                                        "Bad message", "No connection", "Connection lost", "Operation unsupported"};
+    static const char *const texts[] = {"Success",           "End of file",     "No such file",
+                                        "Permission denied", "Failure",         "Bad message",
+                                        "No connection",     "Connection lost", "Operation unsupported"};
     return status < LY_COUNT(texts) ? texts[status] : "Unknown error";
 }
 
@@ -49,8 +51,8 @@ void ly_sftp_reply_status(LySftpRequest *request, uint32_t status, const char *m
     ly_put_u32(&job->reply, status);
     ly_put_string(&job->reply, text);
     ly_put_string(&job->reply, (LyBytes){0}); /* language tag */
-    ly_log(&request->server->options.log, LY_LOG_DEBUG, "request %u: %s (%s)", request->id, ly_sftp_status_name(status),
-           LY_PRINTABLE(text));
+    ly_log(&request->server->options.log, LY_LOG_DEBUG, "request %u: %s (%s)", request->id,
+           ly_sftp_status_name(status), LY_PRINTABLE(text));
     end(job, (LyBytes){0});
 }
 
@@ -125,7 +127,8 @@ void ly_sftp_reply_names_begin(LySftpRequest *request)
     ly_put_u32(&job->reply, 0);
 }
 
-bool ly_sftp_reply_names_add(LySftpRequest *request, LyBytes filename, LyBytes longname, const LySftpAttrs *attrs)
+bool ly_sftp_reply_names_add(LySftpRequest *request, LyBytes filename, LyBytes longname,
+                             const LySftpAttrs *attrs)
 {
     LySftpServerJob *job = job_of(request);
     size_t before = job->reply.len;

@@ -1,4 +1,5 @@
-/* The server's life and its reader: INIT, one table of all requests, what is refused before the backend is asked. */
+/* The server's life and its reader: INIT, one table of all requests, what is refused before the backend is
+ * asked. */
 #include "sftp/server.h"
 
 #include "base/auto.h"
@@ -9,9 +10,9 @@
 #define BACKLOG_MAX ((size_t)4 << 20) /* replies that wait for the sink before no more requests are taken */
 #define UNUSED_MAX 8                  /* finished jobs kept with their buffers */
 
-/* `fields`: what follows the id (after the name of an extension), in order. p path, q second path, h handle of any kind, f of a
- * file, d of a directory, F second handle of a file, o offset, O second offset, n u32 length, N u64 length, b data,
- * x pflags, a attrs, r whatever is left. */
+/* `fields`: what follows the id (after the name of an extension), in order. p path, q second path, h handle
+ * of any kind, f of a file, d of a directory, F second handle of a file, o offset, O second offset, n u32
+ * length, N u64 length, b data, x pflags, a attrs, r whatever is left. */
 typedef struct Row {
     const char *name; /* for -p, -P and -Q */
     const char *fields;
@@ -21,9 +22,14 @@ typedef struct Row {
     LyLogLevel level;
 } Row;
 
-#define PLAIN(type, name, fields, changes, level) {name, fields, SSH_FXP_##type, -1, changes, LY_LOG_##level}
+#define PLAIN(type, name, fields, changes, level)                                                            \
+    {                                                                                                        \
+        name, fields, SSH_FXP_##type, -1, changes, LY_LOG_##level                                            \
+    }
 #define EXTENDED(extension, name, fields, changes, level)                                                    \
-    {name, fields, SSH_FXP_EXTENDED, LY_SFTP_EXTENSION_##extension, changes, LY_LOG_##level}
+    {                                                                                                        \
+        name, fields, SSH_FXP_EXTENDED, LY_SFTP_EXTENSION_##extension, changes, LY_LOG_##level               \
+    }
 
 static const Row rows[] = {
     PLAIN(OPEN, "open", "pxa", false, INFO),
@@ -139,7 +145,8 @@ void ly_sftp_server_free(LySftpServer *server)
     if (!server)
         return;
     const LySftpBackend *backend = &server->options.backend;
-    ly_list_each(&server->open, LySftpServerJob, link, job) {
+    ly_list_each(&server->open, LySftpServerJob, link, job)
+    {
         LySftpServerHandle *handle = job->handles[0];
         if (handle && handle->closing == job) { /* the backend has not heard of this one */
             backend->close(backend->user, handle->object, NULL);
@@ -265,8 +272,10 @@ static LyBytes get_path(LyReader *reader)
 
 enum { ANY_KIND, FILE_KIND, DIRECTORY_KIND };
 
-/* Sets *object, and keeps the handle open until the request was answered; false when there is no such handle of that kind. */
-static bool get_handle(LySftpServerJob *job, LyReader *reader, int kind, LySftpServerHandle **kept, void **object)
+/* Sets *object, and keeps the handle open until the request was answered; false when there is no such handle
+ * of that kind. */
+static bool get_handle(LySftpServerJob *job, LyReader *reader, int kind, LySftpServerHandle **kept,
+                       void **object)
 {
     LyBytes wire = ly_get_string(reader);
     LySftpServerHandle *handle = NULL;
@@ -353,9 +362,11 @@ static void log_request(const LySftpRequest *request, const Row *row)
         return;
     if (row->type == SSH_FXP_READ || row->type == SSH_FXP_WRITE)
         ly_log(log, row->level, "%s: request %u, offset %llu, %zu bytes", row->name, request->id,
-               (unsigned long long)request->offset, row->type == SSH_FXP_READ ? (size_t)request->len : request->data.len);
+               (unsigned long long)request->offset,
+               row->type == SSH_FXP_READ ? (size_t)request->len : request->data.len);
     else if (request->path2.len)
-        ly_log(log, row->level, "%s \"%s\" \"%s\"", row->name, LY_PRINTABLE(request->path), LY_PRINTABLE(request->path2));
+        ly_log(log, row->level, "%s \"%s\" \"%s\"", row->name, LY_PRINTABLE(request->path),
+               LY_PRINTABLE(request->path2));
     else if (request->path.len)
         ly_log(log, row->level, "%s \"%s\"", row->name, LY_PRINTABLE(request->path));
     else
@@ -416,7 +427,8 @@ static bool packet_received(LySftpServer *server, LySftpServerJob *job, LyBytes 
     LyReader reader = ly_reader(packet);
     uint8_t type = ly_get_u8(&reader);
     LySftpRequest *request = &job->request;
-    *request = (LySftpRequest){.server = server, .backend = server->options.backend.user, .type = type, .extension = -1};
+    *request = (LySftpRequest){
+        .server = server, .backend = server->options.backend.user, .type = type, .extension = -1};
     if (type != SSH_FXP_INIT)
         request->id = ly_get_u32(&reader);
     if (type == SSH_FXP_INIT || !server->init_received || reader.failed) {

@@ -68,6 +68,11 @@ static bool newkeys_received(LyTransport *t, LyReader *reader, LyTransportEvent 
     t->negotiated = t->kex.chosen.names;
     t->established = true;
     t->keys_us = t->now_us;
+    const LyNegotiated *names = &t->negotiated;
+    ly_log(&t->log, LY_LOG_DEBUG, "keys: %s, %s, to the server %s, to the client %s%s",
+           (const char *)names->kex.data, (const char *)names->host_key.data,
+           (const char *)names->cipher[LY_TO_SERVER].data, (const char *)names->cipher[LY_TO_CLIENT].data,
+           t->strict ? ", strict" : "");
     ly_kex_clear(&t->kex);
     return true;
 }

@@ -119,12 +119,12 @@ bool ly_packet_seal(LyTransport *t, const LyBytes *parts, size_t count_of_parts)
     size_t total = 4 + 1 + len + pad + ly_protection_tag_len(out->protection);
     /* A closed transport says DISCONNECT past the limit. */
     if (!t->closed && t->output.end - t->output.start + total > t->max_output_len)
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_CONNECTION_LOST,
                                  "the %s does not take what is sent: %zu bytes wait",
                                  ly_transport_peer_name(t), t->output.end - t->output.start);
     uint8_t *room = ly_output_room(t, total);
     if (!ly_protection_seal(out->protection, out->seq, parts, count_of_parts, take_padding(t, pad), room))
-        return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_BY_APPLICATION,
+        return ly_transport_fail(t, LY_ERROR_CRYPTO, SSH_DISCONNECT_CONNECTION_LOST,
                                  "a packet could not be encrypted");
     t->output.end += total;
     return count(t, out, total);
@@ -134,7 +134,7 @@ bool ly_packet_seal_buf(LyTransport *t, LyBuf *payload)
 {
     LyBytes part = ly_buf_bytes(payload);
     if (payload->failed)
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_CONNECTION_LOST,
                                  "a message grew over its limit");
     return ly_packet_seal(t, &part, 1);
 }

@@ -1,11 +1,18 @@
 #include "transport/transport-private.h"
 
-/* What each message that comes in means, by the state of the transport. One letter a state, in the order of
- * LyRuleState: W  first exchange, the peer's KEXINIT has not come      K  first exchange      N  first
- * exchange, NEWKEYS is due S  as K, strict KEX      T  as N, strict KEX V  keys in force, not signed in A
- * signed in R  re-exchange, the peer's KEXINIT has come      Q  re-exchange, NEWKEYS is due
- * '.' refused (fatal)   'i' ignored   'h' handled here   'u' handed up   '?' answered with UNIMPLEMENTED.
- * While only we have sent KEXINIT, the state is V or A still: what the peer sent before its own is legal. */
+/* What each message that comes in means, by the state of the transport.
+ *
+ * The states, one letter each in the order of LyRuleState:
+ *
+ * - W: first exchange, the peer's KEXINIT has not come
+ * - K: first exchange; N: first exchange, NEWKEYS is due
+ * - S: as K with strict KEX; T: as N with strict KEX
+ * - V: keys in force, not signed in; A: signed in
+ * - R: re-exchange, the peer's KEXINIT has come; Q: re-exchange, NEWKEYS is due
+ *
+ * While only we have sent KEXINIT, the state is V or A still: what the peer sent before its own is legal.
+ * The rules: '.' refused (fatal), 'i' ignored, 'h' handled here, 'u' handed up, '?' answered with
+ * UNIMPLEMENTED. */
 enum { CLIENT = 1 << LY_CLIENT, SERVER = 1 << LY_SERVER, BOTH = CLIENT | SERVER };
 
 typedef struct Row {

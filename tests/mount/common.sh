@@ -78,13 +78,11 @@ mount_it() {
     mountpoint -q "$mnt" || fail "mounting $source $* ended with 0, but nothing is mounted: $(cat "$work/said.$case")"
 }
 
-# The processes that serve a mountpoint: it is one of their arguments.
+# The processes that serve a mountpoint: it is one of their arguments (of fusermount3's too, when it waits for auto_unmount).
 servers_of() {
-    local entry
-    for entry in /proc/[0-9]*; do
-        tr '\0' '\n' 2>/dev/null <"$entry/cmdline" | grep -qxF -- "$1" && [ "${entry#/proc/}" != $$ ] && echo "${entry#/proc/}"
+    grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | while read -r process; do
+        [ "$(cat "/proc/$process/comm" 2>/dev/null)" = fusermount3 ] || echo "$process"
     done
-    return 0
 }
 no_server_of() { [ -z "$(servers_of "$1")" ]; }
 

@@ -1,5 +1,5 @@
-/* Keys made by ssh-keygen 9.2 and openssl 3.0 for the unit tests; none is in use anywhere. The passphrase of the
- * encrypted ones is "secret". Certificates are valid during 2026 (UTC). */
+/* Keys made by ssh-keygen 9.2 and openssl 3.0 for the unit tests; none is in use anywhere. The passphrase
+ * of the encrypted ones is "secret". Certificates are valid during 2026 (UTC). */
 #ifndef LY_TESTS_UNIT_KEY_SAMPLES_H
 #define LY_TESTS_UNIT_KEY_SAMPLES_H
 

@@ -140,9 +140,8 @@ static inline void pair_free(void)
 
 /* Makes a request and waits for its answer, which is then in pair->result. The status. */
 #define ASK(request, ...)                                                                                    \
-    (result_clear(&pair->result),                                                                            \
-     pair->asked = request(pair->client, __VA_ARGS__, done, &pair->result), pump(),                          \
-     assert_answered())
+    (result_clear(&pair->result), pair->asked = request(pair->client, __VA_ARGS__, done, &pair->result),     \
+     pump(), assert_answered())
 #define OK(request, ...) g_assert_cmpuint(ASK(request, __VA_ARGS__), ==, SSH_FX_OK)
 #define FAILS(code, request, ...) g_assert_cmpuint(ASK(request, __VA_ARGS__), ==, code)
 

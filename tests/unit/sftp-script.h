@@ -155,10 +155,12 @@ static inline void put_string_reply(LyBuf *buf, uint8_t type, uint32_t id, LyByt
     ly_put_string_end(buf, mark);
 }
 
-static const LySftpAttrs full = {.flags = 15, .size = 5, .uid = 1000, .gid = 1001, .permissions = 0100644, .atime = 100, .mtime = 200};
+static const LySftpAttrs full = {
+    .flags = 15, .size = 5, .uid = 1000, .gid = 1001, .permissions = 0100644, .atime = 100, .mtime = 200};
 static const LySftpAttrs mode = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = 0755};
 
-static inline void put_names(LyBuf *buf, uint32_t id, uint32_t claimed, const char *const *names, size_t count)
+static inline void put_names(LyBuf *buf, uint32_t id, uint32_t claimed, const char *const *names,
+                             size_t count)
 {
     size_t mark = packet_begin(buf, SSH_FXP_NAME, id);
     ly_put_u32(buf, claimed);
@@ -189,7 +191,8 @@ static inline void put_extended(LyBuf *buf, uint32_t id, LyBytes payload)
     ly_put_string_end(buf, mark);
 }
 
-static inline void put_limits(LyBuf *buf, uint32_t id, uint64_t packet, uint64_t read, uint64_t write, uint64_t handles)
+static inline void put_limits(LyBuf *buf, uint32_t id, uint64_t packet, uint64_t read, uint64_t write,
+                              uint64_t handles)
 {
     size_t mark = packet_begin(buf, SSH_FXP_EXTENDED_REPLY, id);
     ly_put_u64(buf, packet);
@@ -223,10 +226,12 @@ static inline void put_data(LyBuf *buf, uint32_t id)
 typedef LySftpId Ask(LySftpClient *c, void *buffer, Record *record);
 #define P LY_BYTES("/a\xff b")
 #define Q LY_BYTES("new")
-#define H LY_BYTES("H\0\xff" "1")
+#define H                                                                                                    \
+    LY_BYTES("H\0\xff"                                                                                       \
+             "1")
 #define D done, record
 #define ASK(name, call)                                                                                      \
-    static inline LySftpId ask_##name(LySftpClient *c, void *buffer, Record *record)                                \
+    static inline LySftpId ask_##name(LySftpClient *c, void *buffer, Record *record)                         \
     {                                                                                                        \
         return call;                                                                                         \
     }
@@ -262,5 +267,63 @@ ASK(copy_data, ly_sftp_copy_data(c, H, 1, 2, Q, 3, D))
 ASK(home_directory, ly_sftp_home_directory(c, LY_BYTES("me"), D))
 ASK(users_groups, ly_sftp_users_groups(c, (uint32_t[]){0, 1000}, 2, (uint32_t[]){7}, 1, D))
 ASK(extended, ly_sftp_extended(c, LY_BYTES("x@y"), LY_BYTES("payload"), D))
+
+/* Each with its packet: made by another program from the drafts' text. */
+static const struct {
+    const char *name;
+    Ask *ask;
+    const char *hex;
+} requests[] = {
+    {"open, no attrs", ask_open_no_attrs, "000000160300000001000000052f61ff20620000000100000000"},
+    {"open, attrs", ask_open_attrs,
+     "000000320300000001000000052f61ff20620000002a0000000f0000000000000005000003e8000003e9000081a40000"
+     "0064000000c8"},
+    {"close", ask_close, "0000000d0400000001000000044800ff31"},
+    {"read", ask_read, "000000190500000001000000044800ff3100000123456789ab00000005"},
+    {"write", ask_write, "0000001d0600000001000000044800ff3100000000000000070000000464617461"},
+    {"write nothing", ask_write_nothing, "000000190600000001000000044800ff31000000000000000700000000"},
+    {"lstat", ask_lstat, "0000000e0700000001000000052f61ff2062"},
+    {"fstat", ask_fstat, "0000000d0800000001000000044800ff31"},
+    {"setstat", ask_setstat,
+     "0000002e0900000001000000052f61ff20620000000f0000000000000005000003e8000003e9000081a4000000640000"
+     "00c8"},
+    {"fsetstat", ask_fsetstat, "000000150a00000001000000044800ff3100000004000001ed"},
+    {"opendir", ask_opendir, "0000000e0b00000001000000052f61ff2062"},
+    {"readdir", ask_readdir, "0000000d0c00000001000000044800ff31"},
+    {"remove", ask_remove, "0000000e0d00000001000000052f61ff2062"},
+    {"mkdir", ask_mkdir, "000000160e00000001000000052f61ff206200000004000001ed"},
+    {"mkdir, no attrs", ask_mkdir_no_attrs, "000000120e00000001000000052f61ff206200000000"},
+    {"rmdir", ask_rmdir, "0000000e0f00000001000000052f61ff2062"},
+    {"realpath", ask_realpath, "0000000a1000000001000000012e"},
+    {"stat", ask_stat, "0000000e1100000001000000052f61ff2062"},
+    {"rename", ask_rename, "000000151200000001000000052f61ff2062000000036e6577"},
+    {"readlink", ask_readlink, "0000000e1300000001000000052f61ff2062"},
+    {"symlink", ask_symlink, "000000151400000001000000052f61ff2062000000036e6577"},
+    {"posix-rename", ask_posix_rename,
+     "00000031c80000000100000018706f7369782d72656e616d65406f70656e7373682e636f6d000000052f61ff20620000"
+     "00036e6577"},
+    {"hardlink", ask_hardlink,
+     "0000002dc80000000100000014686172646c696e6b406f70656e7373682e636f6d000000052f61ff2062000000036e65"
+     "77"},
+    {"lsetstat", ask_lsetstat,
+     "0000002ec800000001000000146c73657473746174406f70656e7373682e636f6d000000052f61ff2062000000040000"
+     "01ed"},
+    {"statvfs", ask_statvfs,
+     "00000025c8000000010000001373746174766673406f70656e7373682e636f6d000000052f61ff2062"},
+    {"fstatvfs", ask_fstatvfs,
+     "00000025c800000001000000146673746174766673406f70656e7373682e636f6d000000044800ff31"},
+    {"fsync", ask_fsync, "00000022c800000001000000116673796e63406f70656e7373682e636f6d000000044800ff31"},
+    {"expand-path", ask_expand_path,
+     "00000027c80000000100000017657870616e642d70617468406f70656e7373682e636f6d000000037e2f78"},
+    {"copy-data", ask_copy_data,
+     "00000039c80000000100000009636f70792d64617461000000044800ff31000000000000000100000000000000020000"
+     "00036e65770000000000000003"},
+    {"home-directory", ask_home_directory,
+     "0000001dc8000000010000000e686f6d652d6469726563746f7279000000026d65"},
+    {"users-groups", ask_users_groups,
+     "0000003bc8000000010000001e75736572732d67726f7570732d62792d6964406f70656e7373682e636f6d0000000800"
+     "000000000003e80000000400000007"},
+    {"extended", ask_extended, "00000013c800000001000000037840797061796c6f6164"},
+};
 
 #endif

@@ -1,4 +1,5 @@
-/* core/key: key files in every format that is read, made by ssh-keygen and openssl; odd texts, damage, passphrases; writing. */
+/* core/key: key files in every format that is read, made by ssh-keygen and openssl; odd texts, damage,
+ * passphrases; writing. */
 #include <glib.h>
 
 #include "base/auto.h"
@@ -163,16 +164,20 @@ static void test_refused(void)
         {"SSH PRIVATE KEY FILE FORMAT 1.1\n", LY_ERROR_UNSUPPORTED, "version 1"},
         {"\xff\xfe-", LY_ERROR_UNSUPPORTED, "UTF-16"},
         {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", LY_ERROR_INVALID, "X.509"},
-        {"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n", LY_ERROR_INVALID, "curve"},
+        {"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n", LY_ERROR_INVALID,
+         "curve"},
         {"-----BEGIN FOO KEY-----\nAAAA\n-----END FOO KEY-----\n", LY_ERROR_UNSUPPORTED, "FOO KEY"},
         {"-----BEGIN RSA PRIVATE KEY-----\nAAAA\n", LY_ERROR_INVALID, "END"},
-        {"-----BEGIN RSA PRIVATE KEY-----\nA*AA\n-----END RSA PRIVATE KEY-----\n", LY_ERROR_INVALID, "base64"},
+        {"-----BEGIN RSA PRIVATE KEY-----\nA*AA\n-----END RSA PRIVATE KEY-----\n", LY_ERROR_INVALID,
+         "base64"},
         {"-----BEGIN RSA PRIVATE KEY-----\n-----END RSA PRIVATE KEY-----\n", LY_ERROR_INVALID, "PKCS#1"},
-        {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,0011223344556677\n\nAAAAAAAAAAA=\n"
+        {"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
+         "DES-CBC,0011223344556677\n\nAAAAAAAAAAA=\n"
          "-----END RSA PRIVATE KEY-----\n",
          LY_ERROR_UNSUPPORTED, "DES-CBC"},
         {"ssh-ed25519 AAAA\n", LY_ERROR_INVALID, "cut short"},
-        {"ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAINE2QrkCwoXiJI15GXzVnaUN32i0mbw7megOeD8BWKbx\n", LY_ERROR_INVALID, "but its key is"},
+        {"ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAINE2QrkCwoXiJI15GXzVnaUN32i0mbw7megOeD8BWKbx\n", LY_ERROR_INVALID,
+         "but its key is"},
     };
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         LyError error = {0};
@@ -198,7 +203,8 @@ static void test_costs(void)
     check_cost("ed-scrypt.p8", options);
     /* 2^32-1 rounds. */
     LY_AUTO(ly_buf_free) LyBuf binary = {0}, text = {0};
-    const char *good = find_sample("enc-aes256-ctr")->text, *start = strchr(good, '\n'), *end = strstr(good, "\n-----END");
+    const char *good = find_sample("enc-aes256-ctr")->text, *start = strchr(good, '\n'),
+               *end = strstr(good, "\n-----END");
     g_assert_true(ly_base64_decode(&binary, ly_bytes(start, (size_t)(end - start)), true));
     size_t rounds = 15 + 4 + 10 + 4 + 6 + 4 + 4 + 16;
     g_assert_true(memcmp(binary.data + rounds, "\0\0\0\1", 4) == 0);
@@ -248,7 +254,8 @@ static void test_flipped(void)
     for (size_t i = 0; i < LY_COUNT(private_samples); i++) {
         const PrivateSample *sample = &private_samples[i];
         g_autofree char *copy = g_strdup(sample->text);
-        /* The BEGIN line and the structure behind it. A PKCS#8 seed stands alone: nothing can tell its change. */
+        /* The BEGIN line and the structure behind it. A PKCS#8 seed stands alone: nothing can tell its
+         * change. */
         bool alone = strstr(sample->name, ".p8") && !strstr(sample->name, "rsa");
         size_t header = (size_t)(strchr(sample->text, '\n') - sample->text);
         header += !alone ? 220 : sample->encrypted ? 100 : 20;
@@ -284,14 +291,22 @@ static void test_flipped_binary(void)
 
 static void test_write(void)
 {
-    static const char *const ciphers[] = {NULL,         "aes128-ctr", "aes192-ctr", "aes128-cbc",
-                                          "aes192-cbc", "aes256-cbc", "3des-cbc",   "aes128-gcm@openssh.com",
-                                          "aes256-gcm@openssh.com",   "chacha20-poly1305@openssh.com"};
+    static const char *const ciphers[] = {NULL,
+                                          "aes128-ctr",
+                                          "aes192-ctr",
+                                          "aes128-cbc",
+                                          "aes192-cbc",
+                                          "aes256-cbc",
+                                          "3des-cbc",
+                                          "aes128-gcm@openssh.com",
+                                          "aes256-gcm@openssh.com",
+                                          "chacha20-poly1305@openssh.com"};
     LyError error = {0};
     for (size_t i = 0; i < LY_COUNT(ciphers); i++) {
         const PrivateSample *sample = find_sample(i % 2 ? "ecdsa521" : "ed25519");
         LyKey *key = ly_key_read(crypto, ly_bytes_str(sample->text), NULL, &error), *again;
-        LyKeyWriteOptions options = {.passphrase = secret.passphrase, .cipher = ciphers[i], .bcrypt_rounds = 1};
+        LyKeyWriteOptions options = {
+            .passphrase = secret.passphrase, .cipher = ciphers[i], .bcrypt_rounds = 1};
         LY_AUTO(ly_buf_free) LyBuf text = {0};
         g_assert_true(ly_key_write_openssh(crypto, key, &options, &text, &error));
         g_assert_null(ly_key_read(crypto, ly_buf_bytes(&text), NULL, &error));

@@ -56,7 +56,8 @@ static void test_tables(void)
         g_assert_cmpint(info->by_default, ==, info->hash != LY_SHA1 && !ly_bytes_is(name, "ssh-ed448"));
     }
     bool is_certificate;
-    g_assert_true(ly_key_type_find(LY_BYTES("ssh-rsa-cert-v01@openssh.com"), &is_certificate)->pk == LY_PK_RSA);
+    g_assert_true(ly_key_type_find(LY_BYTES("ssh-rsa-cert-v01@openssh.com"), &is_certificate)->pk ==
+                  LY_PK_RSA);
     g_assert_true(is_certificate);
     g_assert_null(ly_key_type_find(LY_BYTES("rsa-sha2-512"), NULL));
     g_assert_null(ly_signature_algorithm_find(LY_BYTES("")));
@@ -83,7 +84,8 @@ static void test_fingerprints(void)
     }
 }
 
-/* A blob cut anywhere, or with a byte more, is no key; flipped it is an error or something else than before. */
+/* A blob cut anywhere, or with a byte more, is no key; flipped it is an error or something else than before.
+ */
 static void test_public_damage(void)
 {
     for (size_t i = 0; i < LY_COUNT(public_samples); i++) {
@@ -127,9 +129,10 @@ static void test_public_limits(void)
         size_t len;
         uint8_t top, exponent, last;
         bool good;
-    } rows[] = {{128, 0x80, 3, 1, true},  {128, 0x7f, 3, 1, false}, {2048, 0xff, 3, 1, true}, {2049, 1, 3, 1, false},
-                {25000, 1, 3, 1, false},  {256, 0x80, 1, 1, false}, {256, 0x80, 2, 1, false}, {256, 0x80, 0, 1, false},
-                {256, 0x80, 3, 2, false}, {256, 0x80, 3, 3, true}};
+    } rows[] = {{128, 0x80, 3, 1, true},  {128, 0x7f, 3, 1, false}, {2048, 0xff, 3, 1, true},
+                {2049, 1, 3, 1, false},   {25000, 1, 3, 1, false},  {256, 0x80, 1, 1, false},
+                {256, 0x80, 2, 1, false}, {256, 0x80, 0, 1, false}, {256, 0x80, 3, 2, false},
+                {256, 0x80, 3, 3, true}};
     LY_AUTO(ly_buf_free) LyBuf blob = {0};
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         put_rsa(&blob, rows[i].len, rows[i].top, rows[i].exponent, rows[i].last);
@@ -219,7 +222,8 @@ static void test_sign(void)
         g_assert_true(ly_key_verify(bare, LY_BYTES("x"), message, blob, NULL, NULL) == false);
         g_assert_cmpint(ly_key_verify(bare, (LyBytes){0}, message, blob, NULL, NULL), ==, rows[i].by_default);
         /* A certificate's name does not allow a plain key. */
-        g_assert_false(ly_key_verify(bare, LY_BYTES("rsa-sha2-512-cert-v01@openssh.com"), message, blob, NULL, NULL));
+        g_assert_false(
+            ly_key_verify(bare, LY_BYTES("rsa-sha2-512-cert-v01@openssh.com"), message, blob, NULL, NULL));
         for (size_t len = 0; len < blob.len; len++)
             g_assert_false(ly_key_verify(bare, named, message, ly_bytes_slice(blob, 0, len), NULL, &error));
         for (size_t at = 0; at < blob.len; at += 3) {
@@ -242,7 +246,8 @@ static void test_sign(void)
     LyKey *rsa = private_key("rsa");
     LY_AUTO(ly_buf_free) LyBuf weak = {0};
     g_assert_true(ly_key_sign(rsa, LY_BYTES("ssh-rsa"), message, &weak, NULL));
-    g_assert_false(ly_key_verify(rsa, LY_BYTES("rsa-sha2-512,rsa-sha2-256"), message, ly_buf_bytes(&weak), NULL, NULL));
+    g_assert_false(
+        ly_key_verify(rsa, LY_BYTES("rsa-sha2-512,rsa-sha2-256"), message, ly_buf_bytes(&weak), NULL, NULL));
     ly_key_unref(rsa);
 }
 
@@ -256,7 +261,8 @@ static void test_halves(void)
         LyError error = {0};
         g_assert_true(ly_key_check(key, &error) && ly_key_check(key, &error));
         ly_key_put_private(key, &fields);
-        /* Of ed25519 the seed's last byte, which the public half follows; of the others the last number's last one. */
+        /* Of ed25519 the seed's last byte, which the public half follows; of the others the last number's
+         * last one. */
         fields.data[fields.len - 1 - (i == 0 ? 32 : 0)] ^= 2;
         LyReader reader = ly_reader(ly_buf_bytes(&fields));
         LyKey *wrong = ly_key_new_private(crypto, &reader, LY_BYTES("wrong"), &error);
@@ -278,7 +284,9 @@ static void test_sk(void)
     static const char *const types[] = {"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"};
     for (size_t i = 0; i < LY_COUNT(names); i++) {
         LyKey *inner = private_key(names[i]);
-        LY_AUTO(ly_buf_free) LyBuf blob = {0}, covered = {0}, raw = {0}, signature = {0}, fields = {0}, text = {0};
+        LY_AUTO(ly_buf_free)
+        LyBuf blob = {0},
+              covered = {0}, raw = {0}, signature = {0}, fields = {0}, text = {0};
         LyBytes application = LY_BYTES("ssh:"), message = LY_BYTES("hello");
         uint8_t digest[LY_HASH_MAX], flags = 0;
         LyError error = {0};
@@ -307,7 +315,8 @@ static void test_sk(void)
         g_assert_cmpuint(flags, ==, 1);
         for (size_t at = 0; at < 5; at++) { /* flags and counter are covered */
             signature.data[signature.len - 1 - at] ^= 4;
-            g_assert_false(ly_key_verify(key, (LyBytes){0}, message, ly_buf_bytes(&signature), &flags, &error));
+            g_assert_false(
+                ly_key_verify(key, (LyBytes){0}, message, ly_buf_bytes(&signature), &flags, &error));
             signature.data[signature.len - 1 - at] ^= 4;
         }
         /* The handle file: kept and written, but no key to sign with here. */
@@ -363,8 +372,9 @@ static void test_certificates(void)
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         LyKey *key = line_key(rows[i].line);
         LyError error = {0};
-        bool good = ly_certificate_check(crypto, key, rows[i].kind, ly_bytes_str(rows[i].principal),
-                                         rows[i].kind == LY_CERTIFICATE_HOST, rows[i].now, (LyBytes){0}, &error);
+        bool good =
+            ly_certificate_check(crypto, key, rows[i].kind, ly_bytes_str(rows[i].principal),
+                                 rows[i].kind == LY_CERTIFICATE_HOST, rows[i].now, (LyBytes){0}, &error);
         if (rows[i].error)
             g_assert_nonnull(strstr(error.message, rows[i].error));
         else
@@ -377,7 +387,8 @@ static void test_certificates(void)
     LyKey *ed = line_key(cert_user), *sha1 = line_key(cert_user_sha1);
     LyBytes alice = LY_BYTES("alice");
     g_assert_true(ly_certificate_check(crypto, ed, 1, alice, false, IN_2026, LY_BYTES("ssh-ed25519"), NULL));
-    g_assert_false(ly_certificate_check(crypto, ed, 1, alice, false, IN_2026, LY_BYTES("rsa-sha2-512"), NULL));
+    g_assert_false(
+        ly_certificate_check(crypto, ed, 1, alice, false, IN_2026, LY_BYTES("rsa-sha2-512"), NULL));
     g_assert_false(ly_certificate_check(crypto, sha1, 1, alice, false, IN_2026, LY_BYTES("ssh-rsa"), NULL));
     ly_key_unref(ed);
     ly_key_unref(sha1);
@@ -411,13 +422,15 @@ static void test_certificate_fields(void)
     LyKey *certified = ly_key_new_certified(secret, ly_key_blob(key), &error);
     LY_AUTO(ly_buf_free) LyBuf signature = {0}, fields = {0};
     g_assert_true(ly_key_sign(certified, (LyBytes){0}, LY_BYTES("m"), &signature, &error));
-    g_assert_true(ly_key_verify(key, LY_BYTES("ssh-ed25519-cert-v01@openssh.com"), LY_BYTES("m"), ly_buf_bytes(&signature), NULL,
-                                NULL));
-    g_assert_false(ly_key_verify(key, LY_BYTES("ssh-ed25519"), LY_BYTES("m"), ly_buf_bytes(&signature), NULL, NULL));
+    g_assert_true(ly_key_verify(key, LY_BYTES("ssh-ed25519-cert-v01@openssh.com"), LY_BYTES("m"),
+                                ly_buf_bytes(&signature), NULL, NULL));
+    g_assert_false(
+        ly_key_verify(key, LY_BYTES("ssh-ed25519"), LY_BYTES("m"), ly_buf_bytes(&signature), NULL, NULL));
     ly_key_put_private(certified, &fields);
     LyReader reader = ly_reader(ly_buf_bytes(&fields));
     LyKey *again = ly_key_new_private(crypto, &reader, (LyBytes){0}, &error);
-    g_assert_true(again && ly_reader_done(&reader) && ly_key_is_certificate(again) && ly_key_check(again, NULL));
+    g_assert_true(again && ly_reader_done(&reader) && ly_key_is_certificate(again) &&
+                  ly_key_check(again, NULL));
     ly_key_unref(again);
     ly_key_unref(certified);
     ly_key_unref(secret);
@@ -437,8 +450,9 @@ static void test_certificate_damage(void)
     for (size_t bit = 0; bit < blob.len * 8; bit += 5) {
         copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
         LyKey *flipped = ly_key_new_public(crypto, ly_bytes(copy, blob.len), NULL);
-        g_assert_false(flipped && ly_certificate_check(crypto, flipped, LY_CERTIFICATE_USER, LY_BYTES("alice"), false, IN_2026,
-                                                       (LyBytes){0}, NULL));
+        g_assert_false(flipped &&
+                       ly_certificate_check(crypto, flipped, LY_CERTIFICATE_USER, LY_BYTES("alice"), false,
+                                            IN_2026, (LyBytes){0}, NULL));
         ly_key_unref(flipped);
         copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
@@ -451,7 +465,8 @@ static void test_generated(void)
     static const struct {
         LyPkType type;
         unsigned bits, count;
-    } rows[] = {{LY_PK_ED25519, 256, 150}, {LY_PK_ECDSA, 256, 100}, {LY_PK_ECDSA, 384, 20}, {LY_PK_ECDSA, 521, 30}};
+    } rows[] = {
+        {LY_PK_ED25519, 256, 150}, {LY_PK_ECDSA, 256, 100}, {LY_PK_ECDSA, 384, 20}, {LY_PK_ECDSA, 521, 30}};
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         for (unsigned n = 0; n < rows[i].count; n++) {
             LyError error = {0};
@@ -467,7 +482,8 @@ static void test_generated(void)
             LyKey *bare = ly_key_read(crypto, ly_buf_bytes(&line), NULL, &error);
             g_assert_true(bare && ly_key_bits(bare) == rows[i].bits);
             g_assert_true(ly_key_sign(again, (LyBytes){0}, LY_BYTES("m"), &signature, &error));
-            g_assert_true(ly_key_verify(bare, (LyBytes){0}, LY_BYTES("m"), ly_buf_bytes(&signature), NULL, &error));
+            g_assert_true(
+                ly_key_verify(bare, (LyBytes){0}, LY_BYTES("m"), ly_buf_bytes(&signature), NULL, &error));
             ly_key_unref(bare);
             ly_key_unref(again);
             ly_key_unref(key);

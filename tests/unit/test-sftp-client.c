@@ -1,83 +1,5 @@
-/* core/sftp: the requests of the client, and what it keeps. The expected bytes were made by another program from the drafts' text. */
+/* core/sftp: the requests of the client, and what it keeps for a sink that is full. */
 #include "sftp-script.h"
-
-static const struct {
-    const char *name;
-    Ask *ask;
-    const char *hex;
-} requests[] = {
-    {"open, no attrs", ask_open_no_attrs,
-     "000000160300000001000000052f61ff20620000000100000000"},
-    {"open, attrs", ask_open_attrs,
-     "000000320300000001000000052f61ff20620000002a0000000f0000000000000005000003e8000003e9000081a40000"
-     "0064000000c8"},
-    {"close", ask_close,
-     "0000000d0400000001000000044800ff31"},
-    {"read", ask_read,
-     "000000190500000001000000044800ff3100000123456789ab00000005"},
-    {"write", ask_write,
-     "0000001d0600000001000000044800ff3100000000000000070000000464617461"},
-    {"write nothing", ask_write_nothing,
-     "000000190600000001000000044800ff31000000000000000700000000"},
-    {"lstat", ask_lstat,
-     "0000000e0700000001000000052f61ff2062"},
-    {"fstat", ask_fstat,
-     "0000000d0800000001000000044800ff31"},
-    {"setstat", ask_setstat,
-     "0000002e0900000001000000052f61ff20620000000f0000000000000005000003e8000003e9000081a4000000640000"
-     "00c8"},
-    {"fsetstat", ask_fsetstat,
-     "000000150a00000001000000044800ff3100000004000001ed"},
-    {"opendir", ask_opendir,
-     "0000000e0b00000001000000052f61ff2062"},
-    {"readdir", ask_readdir,
-     "0000000d0c00000001000000044800ff31"},
-    {"remove", ask_remove,
-     "0000000e0d00000001000000052f61ff2062"},
-    {"mkdir", ask_mkdir,
-     "000000160e00000001000000052f61ff206200000004000001ed"},
-    {"mkdir, no attrs", ask_mkdir_no_attrs,
-     "000000120e00000001000000052f61ff206200000000"},
-    {"rmdir", ask_rmdir,
-     "0000000e0f00000001000000052f61ff2062"},
-    {"realpath", ask_realpath,
-     "0000000a1000000001000000012e"},
-    {"stat", ask_stat,
-     "0000000e1100000001000000052f61ff2062"},
-    {"rename", ask_rename,
-     "000000151200000001000000052f61ff2062000000036e6577"},
-    {"readlink", ask_readlink,
-     "0000000e1300000001000000052f61ff2062"},
-    {"symlink", ask_symlink,
-     "000000151400000001000000052f61ff2062000000036e6577"},
-    {"posix-rename", ask_posix_rename,
-     "00000031c80000000100000018706f7369782d72656e616d65406f70656e7373682e636f6d000000052f61ff20620000"
-     "00036e6577"},
-    {"hardlink", ask_hardlink,
-     "0000002dc80000000100000014686172646c696e6b406f70656e7373682e636f6d000000052f61ff2062000000036e65"
-     "77"},
-    {"lsetstat", ask_lsetstat,
-     "0000002ec800000001000000146c73657473746174406f70656e7373682e636f6d000000052f61ff2062000000040000"
-     "01ed"},
-    {"statvfs", ask_statvfs,
-     "00000025c8000000010000001373746174766673406f70656e7373682e636f6d000000052f61ff2062"},
-    {"fstatvfs", ask_fstatvfs,
-     "00000025c800000001000000146673746174766673406f70656e7373682e636f6d000000044800ff31"},
-    {"fsync", ask_fsync,
-     "00000022c800000001000000116673796e63406f70656e7373682e636f6d000000044800ff31"},
-    {"expand-path", ask_expand_path,
-     "00000027c80000000100000017657870616e642d70617468406f70656e7373682e636f6d000000037e2f78"},
-    {"copy-data", ask_copy_data,
-     "00000039c80000000100000009636f70792d64617461000000044800ff31000000000000000100000000000000020000"
-     "00036e65770000000000000003"},
-    {"home-directory", ask_home_directory,
-     "0000001dc8000000010000000e686f6d652d6469726563746f7279000000026d65"},
-    {"users-groups", ask_users_groups,
-     "0000003bc8000000010000001e75736572732d67726f7570732d62792d6964406f70656e7373682e636f6d0000000800"
-     "000000000003e80000000400000007"},
-    {"extended", ask_extended,
-     "00000013c800000001000000037840797061796c6f6164"},
-};
 
 static void test_requests(void)
 {
@@ -150,7 +72,8 @@ static void test_pending(void)
             data[i] = (uint8_t)(i * 7);
         for (int i = 0; i < 5; i++) {
             uint8_t *copy = g_memdup2(data, sizeof data);
-            ly_sftp_write(fixture->client, H, (uint64_t)i, ly_bytes(copy, sizeof data - (size_t)i), done, &fixture->record[i]);
+            ly_sftp_write(fixture->client, H, (uint64_t)i, ly_bytes(copy, sizeof data - (size_t)i), done,
+                          &fixture->record[i]);
             memset(copy, 0xee, sizeof data);
             g_free(copy);
         }
@@ -185,7 +108,8 @@ static void test_refusals(void)
     g_assert_cmpuint(ly_sftp_write(client, H, 0, ly_bytes(big, sizeof big), done, record), ==, 0);
     g_assert_cmpuint(ly_sftp_write(client, H, 0, ly_bytes(big, LY_SFTP_PACKET_MAX), done, record), ==, 0);
     g_assert_cmpuint(ly_sftp_client_outstanding(client), ==, 0);
-    g_assert_cmpuint(ly_sftp_write(client, ly_bytes(big, 256), 0, ly_bytes(big, 261120), done, record), !=, 0);
+    g_assert_cmpuint(ly_sftp_write(client, ly_bytes(big, 256), 0, ly_bytes(big, 261120), done, record), !=,
+                     0);
     g_assert_cmpuint(ly_sftp_stat(client, ly_bytes(big, LY_SFTP_PATH_MAX), done, &fixture->record[1]), !=, 0);
     g_assert_cmpuint(ly_sftp_stat(client, P, done, &fixture->record[2]), !=, 0);
     g_assert_cmpuint(ly_sftp_stat(client, P, done, &fixture->record[3]), ==, 0);

@@ -1,4 +1,5 @@
-/* core/sftp: the directory backend, served to the client over memory: every operation and extension, and confinement. */
+/* core/sftp: the directory backend, served to the client over memory: every operation and extension, and
+ * confinement. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -10,7 +11,11 @@
 #include "sftp-pair.h"
 #include "sftp/directory-private.h"
 
-typedef enum Mode { CONFINED, WALKING, OPEN } Mode; /* the root by openat2, by the walk, the whole file system */
+typedef enum Mode {
+    CONFINED,
+    WALKING,
+    OPEN
+} Mode; /* the root by openat2, by the walk, the whole file system */
 
 typedef struct Tree {
     char *base; /* base/secret and base/other are outside of the root */
@@ -70,7 +75,8 @@ static void tree_free(Tree *tree)
     pair_free();
     ly_sftp_directory_free(tree->directory);
     const char *arguments[] = {"rm", "-rf", tree->base, NULL};
-    g_assert_true(g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+    g_assert_true(g_spawn_sync(NULL, (char **)arguments, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                               NULL, NULL));
     g_free(tree->base);
     g_free(tree->root);
 }
@@ -124,7 +130,8 @@ static void test_files(const void *mode)
         OK(ly_sftp_fsync, HANDLE(handle));
         OK(ly_sftp_fstatvfs, HANDLE(handle));
         assert_file(tree.root, "new", "abcd");
-        LySftpAttrs attrs = {.flags = 13, .size = 3, .permissions = 0100640, .atime = 1000, .mtime = 4000000000u};
+        LySftpAttrs attrs = {
+            .flags = 13, .size = 3, .permissions = 0100640, .atime = 1000, .mtime = 4000000000u};
         OK(ly_sftp_fsetstat, HANDLE(handle), &attrs);
         OK(ly_sftp_fstat, HANDLE(handle));
         g_assert_cmpuint(pair->result.attrs.size, ==, 3);
@@ -133,7 +140,8 @@ static void test_files(const void *mode)
         g_assert_cmpuint(pair->result.attrs.mtime, ==, 4000000000u);
         OK(ly_sftp_close, HANDLE(handle));
         ly_buf_free(&handle);
-        FAILS(SSH_FX_FAILURE, ly_sftp_open, LY_BYTES("new"), SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL, NULL);
+        FAILS(SSH_FX_FAILURE, ly_sftp_open, LY_BYTES("new"), SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL,
+              NULL);
 
         handle = open_file("new", SSH_FXF_WRITE | SSH_FXF_APPEND);
         OK(ly_sftp_write, HANDLE(handle), 0, LY_BYTES("!"));
@@ -144,7 +152,8 @@ static void test_files(const void *mode)
         ly_buf_free(&handle); /* left open: closed with the session */
         assert_file(tree.root, "new", "");
 
-        attrs = (LySftpAttrs){.flags = SSH_FILEXFER_ATTR_SIZE | SSH_FILEXFER_ATTR_PERMISSIONS, .size = 2, .permissions = 0600};
+        attrs = (LySftpAttrs){
+            .flags = SSH_FILEXFER_ATTR_SIZE | SSH_FILEXFER_ATTR_PERMISSIONS, .size = 2, .permissions = 0600};
         OK(ly_sftp_setstat, LY_BYTES("file"), &attrs);
         OK(ly_sftp_stat, LY_BYTES("file"));
         g_assert_cmpuint(pair->result.attrs.size, ==, 2);
@@ -199,14 +208,16 @@ static void test_names(const void *mode)
 
     OK(ly_sftp_hardlink, LY_BYTES("inner"), LY_BYTES("d/hard"));
     FAILS(SSH_FX_FAILURE, ly_sftp_hardlink, LY_BYTES("inner"), LY_BYTES("d/hard"));
-    /* RENAME replaces nothing, neither files nor directories nor symlinks that lead nowhere; posix-rename does. */
+    /* RENAME replaces nothing, neither files nor directories nor symlinks that lead nowhere; posix-rename
+     * does. */
     put_file(tree.root, "sub/other", "other");
     OK(ly_sftp_symlink, LY_BYTES("nowhere"), LY_BYTES("missing"));
     OK(ly_sftp_mkdir, LY_BYTES("d2"), NULL);
     FAILS(SSH_FX_FAILURE, ly_sftp_rename, LY_BYTES("inner"), LY_BYTES("other"));
     FAILS(SSH_FX_FAILURE, ly_sftp_rename, LY_BYTES("inner"), LY_BYTES("nowhere"));
     FAILS(SSH_FX_FAILURE, ly_sftp_rename, LY_BYTES("d"), LY_BYTES("d2"));
-    FAILS(SSH_FX_FAILURE, ly_sftp_open, LY_BYTES("nowhere"), SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL, NULL);
+    FAILS(SSH_FX_FAILURE, ly_sftp_open, LY_BYTES("nowhere"), SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL,
+          NULL);
     assert_file(tree.root, "sub/other", "other");
     OK(ly_sftp_rename, LY_BYTES("inner"), str(absolute(&tree, "/moved", text)));
     assert_file(tree.root, "moved", "inner");
@@ -224,8 +235,15 @@ static void test_names(const void *mode)
     static const struct {
         const char *path, *real; /* NULL: SSH_FX_NO_SUCH_FILE */
     } paths[] = {
-        {".", "/sub"},           {"", "/sub"},           {"..", ""},       {"other", "/sub/other"}, {"d3/../new", "/sub/new"},
-        {"link", "/sub/inner"}, {"d3/./hard/", "/sub/d3/hard"}, {"missing2/x", NULL}, {"other/x", NULL},
+        {".", "/sub"},
+        {"", "/sub"},
+        {"..", ""},
+        {"other", "/sub/other"},
+        {"d3/../new", "/sub/new"},
+        {"link", "/sub/inner"},
+        {"d3/./hard/", "/sub/d3/hard"},
+        {"missing2/x", NULL},
+        {"other/x", NULL},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
         uint32_t status = ASK(ly_sftp_realpath, str(paths[i].path));
@@ -283,7 +301,8 @@ static void test_listing(const void *mode)
 
     /* The line of ls -l. */
     char text[PATH_MAX];
-    g_autofree char *path = g_build_filename(tree.root, "file", NULL), *hard = g_build_filename(tree.root, "hard", NULL);
+    g_autofree char *path = g_build_filename(tree.root, "file", NULL),
+                    *hard = g_build_filename(tree.root, "hard", NULL);
     g_assert_cmpint(chmod(path, 04751), ==, 0);
     g_assert_cmpint(link(path, hard), ==, 0);
     OK(ly_sftp_opendir, str(absolute(&tree, "/", text)));
@@ -323,11 +342,13 @@ static void test_extensions(const void *mode)
     LyReader reader = ly_reader(HANDLE(pair->result.extended));
     LySftpStatvfs statvfs;
     ly_get_statvfs(&reader, &statvfs);
-    g_assert_true(ly_reader_done(&reader) && statvfs.namemax == 255 && statvfs.blocks > 0 && statvfs.bsize > 0);
+    g_assert_true(ly_reader_done(&reader) && statvfs.namemax == 255 && statvfs.blocks > 0 &&
+                  statvfs.bsize > 0);
     FAILS(SSH_FX_NO_SUCH_FILE, ly_sftp_statvfs, LY_BYTES("missing"));
 
     /* copy-data */
-    LyBuf from = open_file("inner", SSH_FXF_READ), to = open_file("copy", SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_READ);
+    LyBuf from = open_file("inner", SSH_FXF_READ),
+          to = open_file("copy", SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_READ);
     OK(ly_sftp_copy_data, HANDLE(from), 1, 0, HANDLE(to), 2);
     assert_file(tree.root, "sub/copy", "");
     g_autofree char *path = g_build_filename(tree.root, "sub/copy", NULL), *copied = NULL;
@@ -356,7 +377,8 @@ static void test_extensions(const void *mode)
     LyReader users = ly_reader(ly_get_string(&reader)), groups = ly_reader(ly_get_string(&reader));
     g_assert_true(ly_bytes_is(ly_get_string(&users), getpwuid(getuid())->pw_name));
     g_assert_true(ly_get_string(&users).len == 0 && ly_reader_done(&users));
-    g_assert_true(ly_bytes_is(ly_get_string(&groups), "root") && ly_reader_done(&groups) && ly_reader_done(&reader));
+    g_assert_true(ly_bytes_is(ly_get_string(&groups), "root") && ly_reader_done(&groups) &&
+                  ly_reader_done(&reader));
 
     const char *home = tree.mode == OPEN ? getpwuid(geteuid())->pw_dir : "/sub";
     OK(ly_sftp_home_directory, LY_BYTES(""));
@@ -377,18 +399,39 @@ static void test_confinement(const void *mode)
     Tree tree = tree_new((Mode)GPOINTER_TO_INT(mode), "sub", false, 7);
     g_autofree char *secret = g_build_filename(tree.base, "secret", NULL);
     const char *const links[][2] = {
-        {"abs", secret}, {"up", "../../secret"}, {"updir", "../.."}, {"rootdir", "/"}, {"upabs", "/../../.."},
-        {"proc", "/proc/self/root"}, {"chain", "updir/secret"}, {"sub/deep", "../updir/../.."},
+        {"abs", secret},           {"up", "../../secret"},         {"updir", "../.."},
+        {"rootdir", "/"},          {"upabs", "/../../.."},         {"proc", "/proc/self/root"},
+        {"chain", "updir/secret"}, {"sub/deep", "../updir/../.."},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(links); i++) {
         g_autofree char *link_path = g_build_filename(tree.root, links[i][0], NULL);
         g_assert_cmpint(symlink(links[i][1], link_path), ==, 0);
     }
+    /* A way that stays inside: an absolute target begins at the root. */
+    g_autofree char *inside = g_build_filename(tree.root, "sub/inside", NULL);
+    g_assert_cmpint(symlink("/sub/../file", inside), ==, 0);
+    OK(ly_sftp_stat, LY_BYTES("inside"));
+    g_assert_cmpuint(pair->result.attrs.size, ==, 8);
     const char *const ways[] = {
-        "../secret", "/../secret", "../../../../secret", secret, "/abs", "/up", "/updir/secret", "/upabs/secret", "/chain",
-        "/rootdir/../secret", "deep/secret", "deep/../secret", "/sub/../../secret", "//..//secret", "/proc/tmp", "/file/../../secret",
+        "../secret",
+        "/../secret",
+        "../../../../secret",
+        secret,
+        "/abs",
+        "/up",
+        "/updir/secret",
+        "/upabs/secret",
+        "/chain",
+        "/rootdir/../secret",
+        "deep/secret",
+        "deep/../secret",
+        "/sub/../../secret",
+        "//..//secret",
+        "/proc/tmp",
+        "/file/../../secret",
     };
-    LySftpAttrs attrs = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS | SSH_FILEXFER_ATTR_SIZE, .permissions = 0777};
+    LySftpAttrs attrs = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS | SSH_FILEXFER_ATTR_SIZE,
+                         .permissions = 0777};
     for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
         LyBytes way = str(ways[i]);
         if (ASK(ly_sftp_open, way, SSH_FXF_READ, NULL) != SSH_FX_NO_SUCH_FILE)
@@ -459,7 +502,8 @@ static void test_read_only(void)
 {
     Tree tree = tree_new(CONFINED, NULL, true, SIZE_MAX / 2);
     LySftpAttrs attrs = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = 0};
-    static const uint32_t writing[] = {SSH_FXF_WRITE, SSH_FXF_READ | SSH_FXF_WRITE, SSH_FXF_CREAT, SSH_FXF_READ | SSH_FXF_TRUNC};
+    static const uint32_t writing[] = {SSH_FXF_WRITE, SSH_FXF_READ | SSH_FXF_WRITE, SSH_FXF_CREAT,
+                                       SSH_FXF_READ | SSH_FXF_TRUNC};
     for (size_t i = 0; i < G_N_ELEMENTS(writing); i++)
         FAILS(SSH_FX_PERMISSION_DENIED, ly_sftp_open, LY_BYTES("file"), writing[i], NULL);
     FAILS(SSH_FX_PERMISSION_DENIED, ly_sftp_setstat, LY_BYTES("file"), &attrs);

@@ -98,8 +98,8 @@ static void test_replies(void)
         g_assert_cmpint(fixture->ready.calls, ==, 1);
         g_assert_cmpuint(fixture->ready.status, ==, SSH_FX_OK);
         const LySftpLimits *limits = ly_sftp_client_limits(fixture->client);
-        g_assert_true(limits->max_packet == 262144 && limits->max_read == 261120 && limits->max_write == 200000 &&
-                      limits->max_handles == 100);
+        g_assert_true(limits->max_packet == 262144 && limits->max_read == 261120 &&
+                      limits->max_write == 200000 && limits->max_handles == 100);
         g_assert_true(ly_sftp_client_has(fixture->client, LY_SFTP_EXTENSION_STATVFS));
         g_assert_true(ly_sftp_client_has(fixture->client, LY_SFTP_EXTENSION_LIMITS));
         g_assert_false(ly_sftp_client_has(fixture->client, LY_SFTP_EXTENSION_FSYNC));
