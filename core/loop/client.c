@@ -273,9 +273,9 @@ void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
 /* Signing in was refused, or cannot ever work: another attempt would only ask, or lock, again. */
 static bool is_final(const LyClient *client, const LyError *error)
 {
-    return !client->ready && (error->code == LY_ERROR_AUTH || error->code == LY_ERROR_HOST_KEY ||
-                              error->code == LY_ERROR_UNSUPPORTED ||
-                              error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
+    return !client->ready &&
+           (error->code == LY_ERROR_AUTH || error->code == LY_ERROR_HOST_KEY ||
+            error->code == LY_ERROR_UNSUPPORTED || error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
 }
 
 static void session_closed(LyClient *client, const LyError *error)
@@ -381,8 +381,7 @@ static void write_failed(LyClient *client, int failure)
 {
     if (!client->input_ended)
         read_input(client);
-    if (!client->dead && client->session &&
-        !ly_transport_is_closed(ly_session_transport(client->session)))
+    if (!client->dead && client->session && !ly_transport_is_closed(ly_session_transport(client->session)))
         carrier_lost(client, failure);
 }
 
@@ -457,7 +456,8 @@ static void read_input(LyClient *client)
         drain(client);
         handled += count > 0 ? (size_t)count : 0;
         /* less than there was room for: the carrier is empty for now */
-    } while (count > 0 && (size_t)count == room && handled < INPUT_AT_ONCE && !client->dead && client->session);
+    } while (count > 0 && (size_t)count == room && handled < INPUT_AT_ONCE && !client->dead &&
+             client->session);
 }
 
 static void carrier_ready(void *user, unsigned events)

@@ -271,6 +271,93 @@ t_bound() { # OpenSSH's agent refuses a key restricted to another host, and take
 }
 check key-bound-to-a-host t_bound
 
+# --- passwords and dialogues, against asyncssh
+if /usr/bin/python3 -c 'import asyncssh' 2>/dev/null; then
+    /usr/bin/python3 "$(dirname "$0")/password-server.py" "$dir" >"$dir/port_asyncssh" 2>"$dir/log_asyncssh" &
+    pids+=($!)
+    for _ in $(seq 100); do [ -s "$dir/port_asyncssh" ] && break; sleep 0.1; done
+    port_password=$(cat "$dir/port_asyncssh")
+    known_line "$port_password" host >>"$dir/known"
+    by_hand=("${base[@]}" -o IdentityFile=none -p "$port_password")
+    t_password() { # USER QUESTION
+        answers 'open sesame'
+        attempt 0 "${by_hand[@]}" -n 3 -l "$1" 127.0.0.1 x && gave $'hello\nhello\nhello' && asked 1 "$2"
+    }
+    check password-asked-once-for-three-connections t_password simple "simple@127.0.0.1's password: "
+    check dialogue-of-one-prompt-asked-once t_password pam '(pam@127.0.0.1) Password: '
+    t_password_retry() {
+        answers wrong 'open sesame'
+        attempt 0 "${by_hand[@]}" -l simple 127.0.0.1 x && asked 2
+    }
+    check password-second-answer t_password_retry
+    t_password_limit() {
+        answers one two three four
+        attempt 254 "${by_hand[@]}" -o NumberOfPasswordPrompts=2 -l simple 127.0.0.1 x && asked 2 &&
+            says 'sign-in to simple@127.0.0.1 failed: tried password; the server still offers' &&
+            answers one two three four five six seven eight &&
+            attempt 254 "${by_hand[@]}" -l pam 127.0.0.1 x && asked 3 && says 'tried keyboard-interactive;'
+    }
+    check password-prompts-limited t_password_limit
+    t_password_off() {
+        answers 'open sesame'
+        attempt 254 "${by_hand[@]}" -o PasswordAuthentication=no -l simple 127.0.0.1 x && asked 0 &&
+            attempt 254 "${by_hand[@]}" -o KbdInteractiveAuthentication=no -l pam 127.0.0.1 x && asked 0 &&
+            attempt 254 "${by_hand[@]}" -o PreferredAuthentications=publickey -l simple 127.0.0.1 x && asked 0
+    }
+    check password-switched-off t_password_off
+    t_password_changed_host() {
+        known_line "$port_password" host2 >"$dir/wrong"
+        answers 'open sesame'
+        attempt 254 -F none -o "UserKnownHostsFile=$dir/wrong" -o GlobalKnownHostsFile=none -o IdentityAgent=none \
+            -o StrictHostKeyChecking=no -o IdentityFile=none -p "$port_password" -l simple 127.0.0.1 x && asked 0
+    }
+    check no-password-for-a-changed-host t_password_changed_host
+    t_change() {
+        answers expired 'brand new' 'brand old' 'brand new' 'brand new'
+        attempt 0 "${by_hand[@]}" -l changes 127.0.0.1 x && gave hello && asked 5 'must be changed' && says 'banner: It is too old'
+    }
+    check password-change t_change
+    t_dialogue() {
+        answers me 1234 5678
+        attempt 0 "${by_hand[@]}" -l dialogue 127.0.0.1 x && gave hello && grep -q 'Two things.x1b' "$dir/asked" &&
+            grep -q 'Think first' "$dir/asked" && grep -qF '(dialogue@127.0.0.1) Pin\x07: ' "$dir/asked"
+    }
+    check dialogue-of-two-rounds t_dialogue
+    t_empty() {
+        answers
+        attempt 0 "${by_hand[@]}" -l empty 127.0.0.1 x && gave hello && [ ! -s "$dir/asked" ]
+    }
+    check dialogue-without-prompts t_empty
+    t_banner() {
+        answers 'open sesame'
+        attempt 0 "${by_hand[@]}" -l banner 127.0.0.1 x && says 'banner: Beware'
+    }
+    check banner t_banner
+    no_answers
+    t_nobody() { attempt 254 "${by_hand[@]}" -l simple 127.0.0.1 x && says 'sign-in to simple@127.0.0.1 failed'; }
+    check password-nobody-to-ask t_nobody
+else
+    echo "ok passwords # SKIP asyncssh is not installed"
+fi
+
+# --- the terminal
+if command -v python3 >/dev/null; then
+    t_terminal() { # MODE LINE...
+        python3 "$(dirname "$0")/terminal.py" "$1" 'open sesame' "$connect" "${base[@]}" -p "$port_a" -i "$dir/locked" \
+            127.0.0.1 echo hello >"$dir/out" 2>&1
+        shift
+        for line in 'echo while asking: off' 'echo afterwards: on' 'answer shown: False' "$@"; do
+            grep -qxF "$line" "$dir/out" || { why="$(tr '\n' '|' <"$dir/out")"; return 1; }
+        done
+    }
+    check terminal-answer t_terminal answer 'ended by: status 0' 'said hello: True'
+    check terminal-interrupted t_terminal interrupt 'ended by: signal 2'
+    check terminal-terminated t_terminal kill 'ended by: signal 15'
+    check terminal-suspended t_terminal suspend 'stopped: True echo: on' 'echo again: off' 'ended by: status 0' 'said hello: True'
+else
+    echo "ok terminal # SKIP python3 is not installed"
+fi
+
 # --- partial success
 t_two() {
     attempt 0 "${base[@]}" -p "$port_two" -i "$dir/plain" -i "$dir/ecdsa" 127.0.0.1 'echo hello' && gave hello &&
