@@ -276,6 +276,13 @@ void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name)
         moved_insert(inodes, inode);
 }
 
+void inode_share_number(Inodes *inodes, Inode *inode, const Inode *source)
+{
+    moved_take_out(inodes, inode);
+    inode->st_ino = source->st_ino;
+    moved_insert(inodes, inode);
+}
+
 bool inode_path(const Inode *inode, LyBytes base, LyBytes name, LyBuf *out)
 {
     const Inode *chain[2048]; /* PATH_MAX is 4096 bytes, a component at least two */

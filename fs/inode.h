@@ -60,6 +60,9 @@ void inode_detach(Inodes *inodes, Inode *inode);
 /* The name is now another; whatever had that one is detached. Keeps its st_ino. */
 void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name);
 
+/* The inode is another name of the same file: shows its number as long as it lives. */
+void inode_share_number(Inodes *inodes, Inode *inode, const Inode *source);
+
 /* Writes the path from the mount's root to `out` (emptied): base, then "/name" each; with base "" relative to where the server
  * starts ("." for the root). `name` (may be empty) is a further component. False when it is too long or the inode is gone. */
 bool inode_path(const Inode *inode, LyBytes base, LyBytes name, LyBuf *out);

@@ -71,6 +71,8 @@ static void made_finish(Operation *operation)
         inode_detach(&mount->inodes, old);
     Inode *inode = cache_inode(mount, operation->inode, name, attrs);
     cache_store(mount, inode, attrs, inode->changes);
+    if (operation->other) /* a link: programs compare the numbers */
+        inode_share_number(&mount->inodes, inode, operation->other);
     cache_reply_entry(operation, inode, attrs);
 }
 

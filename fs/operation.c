@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "file.h"
 #include "operation.h"
 
@@ -284,6 +285,12 @@ void operation_explain(Operation *operation)
     Mount *mount = operation->mount;
     LySftpClient *client = mount_client(mount);
     FailureFacts *facts = &operation->facts;
+    if (operation->status == SSH_FX_NO_SUCH_FILE && operation->inode) {
+        /* Somebody removed what we still believed to be there: nothing else of it is believed either. */
+        cache_changed(mount, operation->inode);
+        if (operation->inode->listing)
+            operation->inode->listing->complete_us = 0;
+    }
     int error = failure_plain_errno(operation->failure, operation->status);
     if (error >= 0 || !client || !operation->req) {
         operation_fail(operation, error > 0 ? error : EIO);
