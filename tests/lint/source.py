@@ -141,9 +141,9 @@ def numbers():
             continue
         for macro in re.finditer(r"^#define (\w+)\(X\)((?:.*\\\n)*.*)", text, re.M):
             seen = {}
-            for row in re.finditer(r"\bX\(\s*(\w+)\s*,\s*([^,()]+?)\s*[,)]", macro.group(2)):
+            for row in re.finditer(r"\bX\(\s*(\w+)\s*(?:,\s*([^,()]+?)\s*)?[,)]", macro.group(2)):
                 for kind, word in (("name", row.group(1)), ("value", row.group(2))):
-                    if (kind, word) in seen:
+                    if word and (kind, word) in seen:
                         yield f"{path}: {macro.group(1)}: {word} stands twice ({seen[kind, word]} and {row.group(0)})"
                     seen[kind, word] = row.group(0)
             if not seen:
