@@ -21,7 +21,7 @@ s.listen(8)
 print(s.getsockname()[1], flush=True)
 time.sleep(120)' >"$port" &
     wait_for 5 test -s "$port"
-    refused 8 'time|did not answer|no answer' "one:$srv" "$mnt" $(F) -p "$(cat "$port")" -o ConnectTimeout=2
+    refused 8 'time|did not answer|no answer|handshake' "one:$srv" "$mnt" $(F) -p "$(cat "$port")" -o ConnectTimeout=2
 }
 
 case_not_an_ssh_server() {
@@ -36,7 +36,7 @@ c, _ = s.accept()
 c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2000)
 c.close()' >"$port" &
     wait_for 5 test -s "$port"
-    refused 10 'ssh' "one:$srv" "$mnt" $(F) -p "$(cat "$port")"
+    refused 10 'ssh|identification' "one:$srv" "$mnt" $(F) -p "$(cat "$port")"
 }
 
 case_host_key_unknown() {

@@ -80,7 +80,7 @@ mount_it() {
 
 # The processes that serve a mountpoint: it is one of their arguments (of fusermount3's too, when it waits for auto_unmount).
 servers_of() {
-    grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3 | while read -r process; do
+    { grep -lzxF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null || true; } | cut -d/ -f3 | while read -r process; do
         [ "$(cat "/proc/$process/comm" 2>/dev/null)" = fusermount3 ] || echo "$process"
     done
 }

@@ -125,12 +125,13 @@ for case in "${cases[@]}"; do
     fi
     sweep
     if compgen -G "$work/sanitizer.$case.*" >/dev/null; then
-        why="a sanitizer complained${why:+; $why}"
-        cat "$work/sanitizer.$case".* >>"$log"
+        why="a sanitizer complained: $(grep -h ^SUMMARY "$work/sanitizer.$case".* | head -1)${why:+; $why}"
+        grep -hE -A 14 'ERROR: |runtime error: ' "$work/sanitizer.$case".* | head -60 >>"$log"
+        grep -h '^SUMMARY' "$work/sanitizer.$case".* >>"$log"
     fi
     if [ -n "$why" ]; then
         failures=$((failures + 1))
-        tail -40 "$log" | sed 's/^/# /'
+        tail -60 "$log" | sed 's/^/# /'
         echo "not ok $case: $why"
     else
         echo "ok $case"
