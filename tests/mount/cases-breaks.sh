@@ -4,6 +4,10 @@
 sessions() { descendants "$sshd_pid"; }
 kill_sessions() { kill -9 $(sessions); }
 stop_sessions() { kill -STOP $(sessions); }
+kill_server() {
+    kill -9 "$sshd_pid" $(sessions)
+    wait_for 5 gone "$sshd_pid"
+}
 continue_sessions() { kill -CONT $(sessions); }
 
 mount_own_server() {
@@ -124,9 +128,7 @@ case_killed_again_and_again() {
 case_server_gone() {
     local begin status=0
     mount_own_server -o timeout=3,dir_cache=no,attr_timeout=0,entry_timeout=0
-    kill "$sshd_pid"
-    kill_sessions
-    wait_for 5 gone "$sshd_pid"
+    kill_server
     begin=$EPOCHSECONDS
     timeout 30 ls "$mnt/some-name" 2>"$work/err.$case" || status=$?
     echo "ls ended with $status after $((EPOCHSECONDS - begin)) s: $(cat "$work/err.$case")"
@@ -216,9 +218,7 @@ case_hung_mount_with_reader_unmounted() {
 case_host_key_changed_meanwhile() {
     local status=0
     mount_own_server -o timeout=5,dir_cache=no,attr_timeout=0,entry_timeout=0
-    kill "$sshd_pid"
-    kill_sessions
-    wait_for 5 gone "$sshd_pid"
+    kill_server
     sed "s|^HostKey .*|HostKey $work/other_host_key|" "$work/sshd_config" >"$work/sshd_config.other"
     /usr/sbin/sshd -D -e -f "$work/sshd_config.other" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/log.sshd" &
     wait_for 5 port_answers "$sshd_port"
