@@ -338,6 +338,5 @@ case_delay_connect() {
 case_auto_unmount() {
     mount_it "server:$srv" -o auto_unmount
     kill -9 $(servers_of "$mnt")
-    wait_for 10 not_mounted || fail "the program was killed and its mount is still there"
+    wait_for 10 eval '! is_mounted "$mnt"' || fail "the program was killed and its mount is still there"
 }
-not_mounted() { ! grep -q " $mnt " /proc/self/mounts; }

@@ -1,7 +1,11 @@
 # What the cases share; sourced by mount.sh, in the driver and in each case. Names: $work (this run's folder), $srv (the case's
 # folder at the server), $mnt (its mountpoint), $lanyardfs.
 
-fail() { echo "$*"; exit 1; }
+fail() {
+    tr '\n' ' ' <<<"$*"
+    echo
+    exit 1
+}
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -68,6 +72,9 @@ start_dropbear() {
     echo "[127.0.0.1]:$dropbear_port $(grep -o 'ssh-ed25519 [^ ]*' "$work/dropbear_key.txt")" >>"$work/known_hosts"
 }
 
+# Asks the table of mounts, not the mount.
+is_mounted() { awk -v mnt="$1" '$2 == mnt { found = 1 } END { exit !found }' /proc/self/mounts; }
+
 # mount_it SOURCE [ARGUMENT...]: mounts at $mnt and goes to the background; what is printed is in $work/said.$case.
 mount_it() {
     local source=$1 status=0
@@ -75,7 +82,7 @@ mount_it() {
     mkdir -p "$mnt"
     setsid -w timeout -k 5 60 "$lanyardfs" "$source" "$mnt" -F "$work/ssh_config" "$@" >"$work/said.$case" 2>&1 </dev/null || status=$?
     [ $status = 0 ] || fail "mounting $source $* ended with $status: $(cat "$work/said.$case")"
-    mountpoint -q "$mnt" || fail "mounting $source $* ended with 0, but nothing is mounted: $(cat "$work/said.$case")"
+    is_mounted "$mnt" || fail "mounting $source $* ended with 0, but nothing is mounted: $(cat "$work/said.$case")"
 }
 
 # The processes that serve a mountpoint: it is one of their arguments (of fusermount3's too, when it waits for auto_unmount).
@@ -105,12 +112,12 @@ refused() {
     [ "$(wc -l <"$work/err.$case")" = 1 ] || fail "not one sentence: $(cat "$work/err.$case")"
     grep -q '^lanyardfs: ' "$work/err.$case" || fail "does not say who speaks: $(cat "$work/err.$case")"
     grep -Eiq -- "$regex" "$work/err.$case" || fail "does not say \"$regex\": $(cat "$work/err.$case")"
-    ! mountpoint -q "$mnt" || fail "left a mount behind"
+    ! is_mounted "$mnt" || fail "left a mount behind"
 }
 
 same() { cmp "$1" "$2" || fail "$1 and $2 differ"; }
 
-# same_trees A B [bare]: names, kinds, permissions, times, contents.
+# same_trees A B [bare|nolinks]: names, kinds, permissions, times, contents; see listing.py.
 same_trees() {
     "$here/listing.py" "$1" "${3:-}" >"$work/left.$case"
     "$here/listing.py" "$2" "${3:-}" >"$work/right.$case"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""listing.py DIRECTORY [bare]: everything below it, a line each: name (bytes, escaped), type, permissions, links, size, time, content's
-hash or target. "bare": without times and link counts, for trees whose makers do not set them."""
+"""listing.py DIRECTORY [bare|nolinks]: everything below it, a line each: name (bytes, escaped), type, permissions, time, size, content's
+hash, link count, or target. nolinks: without link counts, which SFTP does not tell. bare: without times too."""
 import hashlib
 import os
 import stat
@@ -8,6 +8,7 @@ import sys
 
 top = os.fsencode(sys.argv[1])
 bare = "bare" in sys.argv[2:]
+links = not bare and "nolinks" not in sys.argv[2:]
 kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "link"}
 lines = []
 for folder, folders, files in os.walk(top):
@@ -26,7 +27,7 @@ for folder, folders, files in os.walk(top):
                 while block := file.read(1 << 20):
                     digest.update(block)
             words += [str(status.st_size), digest.hexdigest()]
-            if not bare:
+            if links:
                 words.append(str(status.st_nlink))
         elif kind == "link":
             words.append(repr(os.readlink(path)))

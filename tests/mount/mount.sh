@@ -120,7 +120,7 @@ for case in "${cases[@]}"; do
     elif [ $status != 0 ]; then
         why=$(grep -v '^failed at: ' "$log" | tail -1)
         why=${why:-$(tail -1 "$log")}
-    elif awk -v mnt="$work/mnt.$case" '$2 == mnt { found = 1 } END { exit !found }' /proc/self/mounts; then
+    elif is_mounted "$work/mnt.$case"; then
         why="left a mount behind"
     fi
     sweep
