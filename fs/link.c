@@ -156,6 +156,8 @@ static void in_ready(void *user, unsigned events)
         ssize_t len = read(plain->in, plain->input, INPUT_LEN);
         if (len > 0) {
             plain->link.events.data(plain->link.events.user, ly_bytes(plain->input, (size_t)len));
+            if (len < INPUT_LEN / 4) /* most likely that was all */
+                break;
         } else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
             input_ended(plain, len == 0 ? 0 : errno);
         } else {
