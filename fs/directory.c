@@ -3,6 +3,8 @@
 
 #include "cache.h"
 
+enum { BARE_MAX = 4 };
+
 typedef struct DirectoryHandle {
     Mount *mount;
     Listing *listing; /* counted */
@@ -19,7 +21,9 @@ static bool listing_usable(const Mount *mount, const Listing *listing)
 /* The inode's listing, made when there is none to be used. Counted for the caller. */
 static Listing *current_listing(Mount *mount, Inode *inode)
 {
-    if (listing_usable(mount, inode->listing)) {
+    /* With many attributes missing, asking for all at once is cheaper than for each. */
+    bool bare = inode->listing && inode->listing->bare_count > BARE_MAX;
+    if (listing_usable(mount, inode->listing) && !bare) {
         mount->statistics.listings_from_cache++;
     } else {
         listing_drop(inode);

@@ -14,14 +14,11 @@ typedef struct ReadAhead {
     size_t window;       /* bytes to have asked for beyond it; 0: it reads at random */
     uint64_t cycle_end;  /* offset where the window is judged again */
     uint64_t cycle_start, cycle_us;
-    uint64_t best_rate;  /* bytes a second */
-    uint32_t hold;       /* cycles to leave the window alone */
-    bool trial;          /* the window was doubled to see whether it helps */
     bool stalled;        /* a read of this cycle had to wait */
 } ReadAhead;
 enum { READ_AHEAD_FIRST = 256 * 1024, READ_AHEAD_MAX = 64 * 1024 * 1024, READ_AHEAD_EAGER = 64 * 1024 };
-/* A read came. True when it goes on where the last ones ended. */
-bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now_us);
+/* A read came. True when it goes on where the last ones ended. `trip_us`: the shortest time that a READ took lately. */
+bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now_us, uint64_t trip_us);
 /* Its data was not there yet. */
 void read_ahead_stalled(ReadAhead *ahead);
 

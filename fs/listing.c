@@ -75,6 +75,7 @@ static void add(Listing *listing, LyBytes name, const LySftpAttrs *attrs)
     }
     entry->removed = false;
     entry->has_attrs = attrs != NULL;
+    listing->bare_count += attrs == NULL;
     if (attrs)
         entry->attrs = *attrs;
 }
@@ -88,16 +89,20 @@ void listing_add_name(Listing *listing, LyBytes name)
 void listing_remove_name(Listing *listing, LyBytes name)
 {
     ListingEntry *entry = listing_find(listing, name);
-    if (entry)
+    if (entry) {
         entry->removed = true;
+        listing->bare_count -= !entry->has_attrs;
+    }
     listing->changed |= listing->state == LISTING_LOADING;
 }
 
 void listing_forget_attrs(Listing *listing, LyBytes name)
 {
     ListingEntry *entry = listing_find(listing, name);
-    if (entry)
+    if (entry && entry->has_attrs) {
         entry->has_attrs = false;
+        listing->bare_count++;
+    }
     listing->changed |= listing->state == LISTING_LOADING;
 }
 
@@ -221,6 +226,16 @@ Listing *listing_new(Mount *mount, const Inode *directory)
         end(listing, LISTING_FAILED, EIO);
     else
         listing_ref(listing);
+    return listing;
+}
+
+Listing *listing_new_empty(Mount *mount)
+{
+    Listing *listing = ly_new(Listing);
+    listing->mount = mount;
+    listing->refs = 1;
+    ly_list_init(&listing->waiters);
+    end(listing, LISTING_COMPLETE, 0);
     return listing;
 }
 

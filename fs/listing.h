@@ -26,6 +26,7 @@ typedef struct Listing {
     bool changed;        /* by us, while it was loading: does not prove that a name is or is not there */
     ListingEntry *entries;
     size_t count, room;
+    size_t bare_count;   /* entries that came without attributes, or lost them */
     char *names;
     size_t names_len, names_room;
     uint32_t *table;     /* index + 1 of an entry, open addressing; 0: free */
@@ -45,6 +46,8 @@ void listing_keep(Listing *listing, Inode *inode);
 void listing_drop(Inode *inode);
 /* True while there are any left. */
 bool listings_expire(Mount *mount);
+/* The listing of a directory that we just made: complete and empty. */
+Listing *listing_new_empty(Mount *mount);
 void listing_ref(Listing *listing);
 void listing_unref(Listing *listing); /* NULL is fine */
 /* NULL when there is no such entry (any more). */

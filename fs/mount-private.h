@@ -54,6 +54,7 @@ struct Mount {
     struct Chunk *idle_chunks;
     size_t idle_chunk_count;
     size_t ahead_len;              /* bytes asked for by read-ahead, or read and not yet fetched by the kernel */
+    uint64_t trip_us, last_trip_us, trip_period_us; /* the shortest READ of this period, and of the one before */
     LyTimer *trim_timer;
     bool trimming;
     LyBuf path, other_path;        /* for the request being put together */

@@ -71,6 +71,10 @@ static void made_finish(Operation *operation)
         inode_detach(&mount->inodes, old);
     Inode *inode = cache_inode(mount, operation->inode, name, attrs);
     cache_store(mount, inode, attrs, inode->changes);
+    if (attributes_type(attrs) == S_IFDIR && !inode->listing) {
+        inode->listing = listing_new_empty(mount);
+        listing_keep(inode->listing, inode);
+    }
     if (operation->other) /* a link: programs compare the numbers */
         inode_share_number(&mount->inodes, inode, operation->other);
     cache_reply_entry(operation, inode, attrs);

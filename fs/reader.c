@@ -14,13 +14,15 @@ struct Chunk {
     uint64_t offset;
     uint32_t len, got, served; /* asked for, come, fetched by the kernel */
     uint8_t *buffer;
+    uint64_t asked_us;
     LySftpId id;               /* on its way */
     int error;
     bool at_eof;               /* nothing comes behind `got` */
     bool ahead;                /* counted in ahead_len */
 };
 
-enum { PARTS_MAX = 300, AHEAD_TOTAL = 56 * 1024 * 1024, IDLE_US = 3 * 1000 * 1000, BEHIND = 1024 * 1024, IDLE_CHUNKS = 512 };
+enum { PARTS_MAX = 300, AHEAD_TOTAL = 48 * 1024 * 1024, IDLE_US = 3 * 1000 * 1000, BEHIND = 1024 * 1024, IDLE_CHUNKS = 512,
+       TRIP_PERIOD_US = 10 * 1000 * 1000 };
 
 static void run(File *file);
 
@@ -89,8 +91,27 @@ static bool ask(Chunk *chunk)
     File *file = chunk->file;
     chunk->id = ly_sftp_read(mount_client(file->mount), file_handle(file), chunk->offset + chunk->got,
                              chunk->len - chunk->got, chunk->buffer + chunk->got, read_done, chunk);
+    chunk->asked_us = mount_now_us(file->mount);
     file->mount->statistics.read_requests++;
     return chunk->id != 0;
+}
+
+/* The shortest of this period and of the last one: a line may become longer, too. */
+static void measure_trip(Mount *mount, uint64_t trip_us)
+{
+    uint64_t now_us = mount_now_us(mount);
+    if (now_us - mount->trip_period_us > TRIP_PERIOD_US) {
+        mount->last_trip_us = mount->trip_us;
+        mount->trip_us = 0;
+        mount->trip_period_us = now_us;
+    }
+    if (mount->trip_us == 0 || trip_us < mount->trip_us)
+        mount->trip_us = LY_MAX(trip_us, 1u);
+}
+
+static uint64_t shortest_trip(const Mount *mount)
+{
+    return mount->last_trip_us && (mount->trip_us == 0 || mount->last_trip_us < mount->trip_us) ? mount->last_trip_us : mount->trip_us;
 }
 
 static void read_done(void *user, LySftpReply *reply)
@@ -98,6 +119,7 @@ static void read_done(void *user, LySftpReply *reply)
     Chunk *chunk = user;
     File *file = chunk->file;
     chunk->id = 0;
+    measure_trip(file->mount, mount_now_us(file->mount) - chunk->asked_us);
     if (reply->status == SSH_FX_OK && reply->data_len > 0) {
         chunk->got += (uint32_t)reply->data_len;
         if (chunk->got < chunk->len) {
@@ -305,7 +327,7 @@ void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
         writer_send(file->inode);
     file->read_us = mount_now_us(mount);
     if (!mount->options.no_readahead)
-        read_ahead_step(&file->ahead, operation->offset, size, file->read_us);
+        read_ahead_step(&file->ahead, operation->offset, size, file->read_us, shortest_trip(mount));
     bool asked = ask_for(file, operation);
     if (asked && file->ahead.window)
         read_ahead(file);

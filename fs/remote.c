@@ -66,8 +66,9 @@ static void lengthen_pause(Remote *remote)
 }
 
 /* Whatever the reason, the session is over: what was in flight is told, what waits goes on waiting or is told too. */
-static void go_down(Remote *remote, const LyError *error, bool final)
+static void go_down(Remote *remote, const LyError *reason, bool final)
 {
+    const LyError copy = *reason, *error = &copy; /* it may belong to the link, which is freed here */
     LySftpClient *client = remote->client;
     Link *link = remote->link;
     uint64_t now_us = ly_loop_now_us(remote->loop);

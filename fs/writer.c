@@ -14,7 +14,7 @@ struct WriteRecord {
     uint32_t status; /* of the WRITE, while its reason is looked for */
 };
 
-enum { UNACKNOWLEDGED_MAX = 12 * 1024 * 1024, MERGE_US = 5 * 1000, IDLE_RECORDS = 256 };
+enum { UNACKNOWLEDGED_MAX = 8 * 1024 * 1024, UNSENT_MAX = 1024 * 1024, MERGE_US = 5 * 1000, IDLE_RECORDS = 256 };
 
 static uint32_t request_len(const Mount *mount)
 {
@@ -64,11 +64,17 @@ static void reply_written(Operation *operation)
     operation_end(operation);
 }
 
+/* Enough is on its way: what the link does not take is a copy in memory, and lost when the session dies. */
+static bool is_full(const Mount *mount)
+{
+    return mount->unacknowledged_len >= UNACKNOWLEDGED_MAX ||
+           (mount_client(mount) && mount->unacknowledged_len && ly_sftp_client_pending_len(mount_client(mount)) >= UNSENT_MAX);
+}
+
 static void wake_held(Mount *mount)
 {
     Operation *operation;
-    while (mount->unacknowledged_len < UNACKNOWLEDGED_MAX &&
-           (operation = ly_list_first(&mount->held_writes, Operation, queue)))
+    while (!is_full(mount) && (operation = ly_list_first(&mount->held_writes, Operation, queue)))
         reply_written(operation);
 }
 
@@ -307,7 +313,7 @@ void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
     reader_forget(inode, (uint64_t)offset, size);
     if (mount->options.sync_write) {
         sync_start(operation);
-    } else if (mount->unacknowledged_len >= UNACKNOWLEDGED_MAX) {
+    } else if (is_full(mount)) {
         operation->interrupt = held_given_up;
         ly_list_append(&mount->held_writes, &operation->queue);
     } else {

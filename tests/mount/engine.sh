@@ -137,7 +137,7 @@ open("r1", "w").write("1"); open("r2", "w").write("2")
 assert rename2(b"r1", b"r2", 1) == 17
 assert rename2(b"r1", b"r3", 1) == 0
 os.rename("r3", "r2"); assert open("r2").read() == "1" and not os.path.exists("r3")
-assert rename2(b"r2", b"r9", 2) == 22
+assert rename2(b"r2", b"ap", 2) == 22
 os.mkdir("rd"); os.mkdir("re"); open("re/x", "w").close()
 for a, b, e in (("rd", "re", 39), ("r2", "re", 21), ("rd", "r2", 20)):
     try: os.rename(a, b); raise SystemExit("%s over %s" % (a, b))
@@ -192,6 +192,7 @@ t_many() {
     python3 -c 'import os,sys
 os.mkdir(sys.argv[1])
 for i in range(20000): open("%s/f%05d" % (sys.argv[1], i), "w").close()' "$data/many"
+    sleep 1.1 # a fresh listing may say that it is not there
     same "$(ls -l many | grep -c '^-')" 20000 && same "$(ls many | md5sum)" "$(ls "$data/many" | md5sum)" && rm -r many && [ ! -e "$data/many" ]
 }
 check "20,000 files in a directory" t_many
@@ -402,7 +403,11 @@ cd "$top" || exit 1
 t_lazy() { timeout 10 fusermount3 -uz "$mp"; }
 check "unmount while hung" t_lazy
 kill "$pid" 2>/dev/null
-check "the program ends while hung" wait "$pid"
+if wait "$pid" && ! grep -q 'ERROR: \|runtime error' "$log"; then
+    ok "the program ends while hung"
+else
+    not_ok "the program ends while hung" "$(tail -c 2000 "$log")"
+fi
 pid=
 
 exit $failed
