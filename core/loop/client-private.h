@@ -64,8 +64,6 @@ const LyLog *ly_client_log(const LyClient *client);
 void ly_client_begin(LyClient *client);
 void ly_client_timed_out(LyClient *client);
 void ly_client_release_way(LyClient *client);
-/* A sentence's beginning for what went wrong with the carrier. */
-const char *ly_client_way_name(const LyClient *client);
 
 /* client-host-key.c */
 void ly_client_check_host_key(LyClient *client, LyKey *key);

@@ -14,11 +14,6 @@
 #define JUMP_WINDOW ((uint32_t)2 << 20)
 #define JUMP_WINDOW_MAX ((uint32_t)16 << 20)
 
-const char *ly_client_way_name(const LyClient *client)
-{
-    return client->destination->name;
-}
-
 /* ssh_config's names for IPQoS. */
 static int read_ipqos(const LyConfig *config)
 {

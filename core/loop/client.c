@@ -290,11 +290,12 @@ static void session_closed(LyClient *client, const LyError *error)
         ly_error_set(&told, LY_ERROR_AUTH, "%s; %s", ly_buf_str(&sentence), error->message);
         told.reason = error->reason;
         ly_buf_free(&sentence);
-    } else if (told.code != LY_OK) {
-        ly_error_prefix(&told, "%s", ly_client_way_name(client));
-    } else if (!client->ready) {
-        ly_error_set(&told, LY_ERROR_DISCONNECT, "%s: the server closed the connection%s",
-                     ly_client_way_name(client), client->auth ? " during the sign-in" : "");
+    } else if (told.code != LY_OK || !client->ready) {
+        if (told.code == LY_OK)
+            ly_error_set(&told, LY_ERROR_DISCONNECT, "the server closed the connection");
+        ly_error_prefix(&told, "%s%s%s", client->destination->name,
+                        client->destination->proxy_command ? " by ProxyCommand" : "",
+                        client->auth && !client->ready ? ", during the sign-in" : "");
     }
     ly_client_end(client, &told, is_final(client, &told));
 }

@@ -39,16 +39,18 @@ typedef struct LyClientEvents {
 } LyClientEvents;
 
 /* Begins: name look-up, connect (ConnectTimeout covers it and the key exchange), ConnectionAttempts, proxy or
- * hops. `first`: the first connection to this destination: unknown host keys and passwords may be asked for;
- * later ones use what was remembered first. */
+ * hops. What an earlier connection to the destination remembered (host keys that were accepted, passwords,
+ * opened keys) is used before anybody is asked. No event comes from within this call. */
 LyClient *ly_client_new(LyLoop *loop, LyDestination *destination, const LyClientEvents *events);
 /* Over a carrier made by the caller (owned by the client from now on). */
 LyClient *ly_client_new_over(LyLoop *loop, LyDestination *destination, LyCarrier *carrier,
                              const LyClientEvents *events);
 /* Sends DISCONNECT (BY_APPLICATION) if it can at once; no event comes afterwards. */
 void ly_client_free(LyClient *client);
-/* The answer to the open question; NULL: refused, no answer. */
+/* The answer to the open question (a hop's too); NULL: refused, no answer. Without effect when none is open,
+ * as after the server gave up waiting. */
 void ly_client_answer(LyClient *client, const char *answer);
+/* NULL before there is a carrier and after the end. */
 LySession *ly_client_session(LyClient *client);
 /* Bytes queued by ly_channel_send etc. outside of events are written at the end of the loop's iteration; this
  * is how to say so. */

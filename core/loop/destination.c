@@ -100,8 +100,9 @@ static bool read_jump(LyDestination *destination, const LyDestinationOptions *op
     if (!split_hop(ly_bytes_trim(hop), &user, &host, &port, error))
         return false;
     /* "Host *" with a ProxyJump applies to the jump host too: nobody jumps over itself */
-    if (before.len == 0 && (port ? port : 22) == destination->port &&
-        (strcasecmp(host, destination->host) == 0 || strcasecmp(host, options->host) == 0))
+    bool same_alias = strcasecmp(host, options->host) == 0 && (port == 0 || port == destination->port);
+    bool same_address = strcasecmp(host, destination->host) == 0 && (port ? port : 22) == destination->port;
+    if (before.len == 0 && (same_alias || same_address))
         return true;
     LY_AUTO_FREE char *rest =
         before.len ? ly_format("ProxyJump=%.*s", (int)before.len, (const char *)before.data) : NULL;

@@ -77,7 +77,8 @@ start_sshd rsa host_rsa
 start_sshd both host_rsa "HostKey $dir/host"
 start_sshd two host "AuthenticationMethods publickey,publickey"
 start_sshd tries host "MaxAuthTries 2"
-: "${port_a:?}" "${port_b:?}" "${port_cert:?}" "${port_rsa:?}" "${port_both:?}" "${port_two:?}" "${port_tries:?}"
+start_sshd grace host "LoginGraceTime 2"
+: "${port_a:?}" "${port_b:?}" "${port_cert:?}" "${port_rsa:?}" "${port_both:?}" "${port_two:?}" "${port_tries:?}" "${port_grace:?}"
 
 known_line() { echo "[127.0.0.1]:$1 $(cut -d' ' -f1,2 "$dir/$2.pub")"; }
 {
@@ -85,6 +86,7 @@ known_line() { echo "[127.0.0.1]:$1 $(cut -d' ' -f1,2 "$dir/$2.pub")"; }
     known_line "$port_b" host2
     known_line "$port_two" host
     known_line "$port_tries" host
+    known_line "$port_grace" host
 } >"$dir/known"
 
 # --- askpass
@@ -377,6 +379,17 @@ t_tries() {
 }
 check too-many-failures t_tries
 
+t_grace() { # the server loses patience while a person is asked
+    answers 'open sesame'
+    printf '#!/bin/sh\nsleep 5\necho x\n' >"$dir/slow"
+    chmod +x "$dir/slow"
+    local start=$SECONDS
+    SSH_ASKPASS=$dir/slow attempt 255 "${base[@]}" -p "$port_grace" -i "$dir/locked" 127.0.0.1 true &&
+        says ', during the sign-in: the server closed the connection' && [ $((SECONDS - start)) -lt 5 ]
+}
+check server-gives-up-while-asking t_grace
+no_answers
+
 # --- host keys
 fresh() { rm -f "$dir/fresh"; fresh_base=(-F none -o "UserKnownHostsFile=$dir/fresh" -o GlobalKnownHostsFile=none -o IdentityAgent=none -i "$dir/plain"); }
 t_changed() {
@@ -496,7 +509,7 @@ t_proxy_command() {
         127.0.0.1 'seq 20000' && [ "$(md5sum <"$dir/out")" = "$(seq 20000 | md5sum)" ]
 }
 check proxy-command t_proxy_command
-t_proxy_fails() { attempt 255 "${base[@]}" -i "$dir/plain" -o 'ProxyCommand=echo no way >&2; false' 127.0.0.1 true && says 'no way'; }
+t_proxy_fails() { attempt 255 "${base[@]}" -i "$dir/plain" -o 'ProxyCommand=echo no way >&2; false' 127.0.0.1 true && says 'no way' && says 'by ProxyCommand: '; }
 check proxy-command-that-fails t_proxy_fails
 t_proxy_none() { attempt 0 "${base[@]}" -i "$dir/plain" -o ProxyCommand=none -p "$port_b" 127.0.0.1 'echo hello'; }
 check proxy-command-none t_proxy_none
@@ -520,6 +533,24 @@ t_jump_twice() { attempt 0 -F "$dir/jump_config" -o "ProxyJump=first,$user@127.0
 check proxy-jump-over-two t_jump_twice
 t_jump_url() { attempt 0 -F "$dir/jump_config" -o "ProxyJump=ssh://$user@[127.0.0.1]:$port_a" second 'echo hello' && gave hello; }
 check proxy-jump-url t_jump_url
+t_jump_itself() { # "Host *" with a ProxyJump is read for the jump host too
+    { cat "$dir/jump_config"; printf 'Host *\n ProxyJump first\n'; } >"$dir/jump_all"
+    attempt 0 -F "$dir/jump_all" second 'echo hello' && gave hello && attempt 0 -F "$dir/jump_all" first 'echo hello'
+}
+check proxy-jump-for-all-hosts t_jump_itself
+t_jump_loop() {
+    printf 'Host p\n ProxyJump q\nHost q\n ProxyJump p\n' >"$dir/jump_loop"
+    attempt 254 -F "$dir/jump_loop" p true && says 'ProxyJump leads over more than'
+}
+check proxy-jump-in-a-circle t_jump_loop
+t_jump_unknown_host() { # the question of a hop reaches the person, and both keys are remembered
+    rm -f "$dir/fresh"
+    answers yes yes
+    sed "s|^UserKnownHostsFile .*|UserKnownHostsFile $dir/fresh|" "$dir/jump_config" >"$dir/jump_fresh"
+    attempt 0 -F "$dir/jump_fresh" -n 2 -o ProxyJump=first second 'echo hello' && asked 2 && [ "$(wc -l <"$dir/fresh")" = 2 ]
+}
+check proxy-jump-asks-for-both t_jump_unknown_host
+no_answers
 t_jump_refused() {
     attempt 255 -F "$dir/jump_config" -o ProxyJump=first -p "$(free_port)" 127.0.0.1 true && says 'from the jump host'
 }
@@ -528,6 +559,23 @@ t_jump_sign_in() {
     attempt 254 -F "$dir/jump_config" -o "ProxyJump=nobody-here@127.0.0.1:$port_a" second true && says 'jump host' && says 'sign-in to nobody-here@127.0.0.1 failed'
 }
 check proxy-jump-sign-in-fails t_jump_sign_in
+
+t_cut() {
+    attempt 255 "${base[@]}" -p "$port_a" -i "$dir/plain" 127.0.0.1 'kill -9 $PPID; sleep 3' && says "$user@127.0.0.1 port $port_a: "
+}
+check connection-cut t_cut
+start_sshd hop host2
+hop=$!
+sed "s|^ *Port $port_a|Port $port_hop|" "$dir/jump_config" >"$dir/jump_hop"
+known_line "$port_hop" host2 >>"$dir/known"
+t_jump_cut() {
+    (
+        for _ in $(seq 100); do [ -e "$dir/reached" ] && break; sleep 0.1; done
+        kill -9 $(ps -o pid= --ppid "$hop")
+    ) &
+    attempt 255 -F "$dir/jump_hop" -o ProxyJump=first second "touch $dir/reached; sleep 20" && says 'jump host'
+}
+check proxy-jump-hop-cut t_jump_cut
 
 # --- ssh_config
 cat >"$dir/config" <<EOF
