@@ -220,7 +220,7 @@ case_host_key_changed_meanwhile() {
     mount_own_server -o timeout=5,dir_cache=no,attr_timeout=0,entry_timeout=0
     kill_server
     sed "s|^HostKey .*|HostKey $work/other_host_key|" "$work/sshd_config" >"$work/sshd_config.other"
-    /usr/sbin/sshd -D -e -f "$work/sshd_config.other" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/log.sshd" &
+    /usr/sbin/sshd -D -e -f "$work/sshd_config.other" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/said-by-sshd" &
     wait_for 5 port_answers "$sshd_port"
     echo secret >"$srv/new-name"
     timeout 30 cat "$mnt/new-name" >"$work/out.$case" 2>"$work/err.$case" || status=$?
@@ -239,7 +239,7 @@ case_password_reconnects() {
     kill -9 "$own_pid"
     wait_for 5 gone "$own_pid"
     "$build/core/examples/sshd" -b 127.0.0.1 -p "$own_port" -h "$work/host_key" -k "$work/authorized_keys" \
-        --password-file "$work/passwords" >"$work/own.again" 2>>"$work/log.own" &
+        --password-file "$work/passwords" >"$work/own.again" 2>>"$work/said-by-own" &
     wait_for 10 grep -q listening "$work/own.again"
     works_again
     unmount_it

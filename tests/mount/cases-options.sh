@@ -68,7 +68,7 @@ case_ipv6() {
     python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null || { echo "no ::1 here"; return 0; }
     local port
     port=$(free_port)
-    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=[::1]:$port" 2>>"$work/log.sshd" &
+    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=[::1]:$port" 2>>"$work/said-by-sshd" &
     wait_for 5 python3 -c 'import socket, sys; socket.create_connection(("::1", int(sys.argv[1])))' "$port"
     echo here >"$srv/file"
     mount_it "[::1]:$srv" -p "$port" -o HostKeyAlias=lanyard-sshd
@@ -329,7 +329,7 @@ case_delay_connect() {
     wait_for 5 gone "$sshd_pid"
     mount_it "one:$srv" -p "$sshd_port" -o delay_connect
     echo here >"$srv/file"
-    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/log.sshd" &
+    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/said-by-sshd" &
     wait_for 5 port_answers "$sshd_port"
     [ "$(timeout 40 cat "$mnt/file")" = here ] || fail "at its first use it does not connect"
     unmount_it

@@ -37,20 +37,20 @@ start_sshd() {
     local try
     for try in 1 2 3; do
         sshd_port=$(free_port)
-        /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" "$@" 2>>"$work/log.sshd" &
+        /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" "$@" 2>>"$work/said-by-sshd" &
         sshd_pid=$!
         wait_for 5 port_answers "$sshd_port" && return 0
     done
-    fail "sshd does not start: $(tail -3 "$work/log.sshd")"
+    fail "sshd does not start: $(tail -3 "$work/said-by-sshd")"
 }
 
 # Our own sshd; further options as it takes them. Sets own_pid and own_port.
 start_own() {
     local said=$work/own.$BASHPID address=127.0.0.1
     [ -x "$build/core/examples/sshd" ] || fail "core/examples/sshd was not built"
-    "$build/core/examples/sshd" -b "$address" -p 0 -h "$work/host_key" -k "$work/authorized_keys" "$@" >"$said" 2>>"$work/log.own" &
+    "$build/core/examples/sshd" -b "$address" -p 0 -h "$work/host_key" -k "$work/authorized_keys" "$@" >"$said" 2>>"$work/said-by-own" &
     own_pid=$!
-    wait_for 10 grep -q '^listening on ' "$said" || fail "core/examples/sshd does not start: $(tail -3 "$work/log.own")"
+    wait_for 10 grep -q '^listening on ' "$said" || fail "core/examples/sshd does not start: $(tail -3 "$work/said-by-own")"
     own_port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$said")
 }
 
@@ -66,9 +66,9 @@ start_dropbear() {
     cp "$work/id.pub" "$work/dropbear-home/.ssh/authorized_keys"
     [ -f "$work/dropbear_key" ] || dropbearkey -t ed25519 -f "$work/dropbear_key" >"$work/dropbear_key.txt" 2>&1
     unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec dropbear "$@"' sh "$work/dropbear-home" "$home" \
-        -F -E -s -p "127.0.0.1:$dropbear_port" -r "$work/dropbear_key" -P "$work/dropbear.pid" 2>>"$work/log.dropbear" &
+        -F -E -s -p "127.0.0.1:$dropbear_port" -r "$work/dropbear_key" -P "$work/dropbear.pid" 2>>"$work/said-by-dropbear" &
     dropbear_pid=$!
-    wait_for 5 port_answers "$dropbear_port" || fail "dropbear does not start: $(tail -3 "$work/log.dropbear")"
+    wait_for 5 port_answers "$dropbear_port" || fail "dropbear does not start: $(tail -3 "$work/said-by-dropbear")"
     echo "[127.0.0.1]:$dropbear_port $(grep -o 'ssh-ed25519 [^ ]*' "$work/dropbear_key.txt")" >>"$work/known_hosts"
 }
 
