@@ -119,14 +119,17 @@ case_sparse_5_gib() {
 
 case_names_not_utf8() {
     local name
+    mkdir "$srv/"$'found-\xf0'
+    echo deep >"$srv/"$'found-\xf0/\x81'
     mount_it "server:$srv"
     for name in $'\xff\xfe\x80' $'latin1-\xe9' $'\xc3\x28' $'tab\there' "$(printf 'x%.0s' {1..255})"; do
         echo "content of $name" >"$mnt/$name"
         cmp "$mnt/$name" "$srv/$name"
     done
-    mkdir "$mnt/"$'dir-\xf0'
-    echo deep >"$srv/"$'dir-\xf0/\x81'
-    [ "$(cat "$mnt/"$'dir-\xf0/\x81')" = deep ] || fail "a file below a directory that is not UTF-8"
+    mkdir "$mnt/"$'made-\xf0'
+    echo deep >"$mnt/"$'made-\xf0/\x81'
+    [ "$(cat "$srv/"$'made-\xf0/\x81')" = deep ] || fail "a file below a directory that is not UTF-8"
+    [ "$(cat "$mnt/"$'found-\xf0/\x81')" = deep ] || fail "a file found below a directory that is not UTF-8"
     mv "$mnt/"$'latin1-\xe9' "$mnt/"$'latin1-\xe8'
     same_trees "$srv" "$mnt" bare
     [ -e "$srv/"$'latin1-\xe8' ] || fail "it was not renamed at the server"
