@@ -6,10 +6,25 @@
 enum { BARE_MAX = 4 };
 
 typedef struct DirectoryHandle {
+    LyLink link;      /* among the mount's */
     Mount *mount;
     Listing *listing; /* counted */
     bool begun;       /* read from: at offset 0 again, a stale listing is made anew */
 } DirectoryHandle;
+
+static void handle_free(DirectoryHandle *directory)
+{
+    ly_link_remove(&directory->link);
+    listing_unref(directory->listing);
+    ly_free(directory);
+}
+
+void directories_free(Mount *mount)
+{
+    DirectoryHandle *directory;
+    while ((directory = ly_list_first(&mount->directories, DirectoryHandle, link)))
+        handle_free(directory);
+}
 
 static bool listing_usable(const Mount *mount, const Listing *listing)
 {
@@ -53,10 +68,8 @@ static void opendir_start(Operation *operation)
     else if (operation->req && failed)
         fuse_reply_err(operation->req, error);
     operation->req = NULL;
-    if (directory) {
-        listing_unref(directory->listing);
-        ly_free(directory);
-    }
+    if (directory)
+        handle_free(directory);
     operation_end(operation);
 }
 
@@ -64,15 +77,14 @@ static void opendir_given_up(Operation *operation)
 {
     fuse_reply_err(operation->req, EINTR);
     operation->req = NULL;
-    listing_unref(operation->directory->listing);
-    ly_free(operation->directory);
+    handle_free(operation->directory);
     operation_end(operation);
 }
 
 /* Fails for want of a session: the handle goes too. */
 static void opendir_refused(Operation *operation, int error)
 {
-    ly_free(operation->directory);
+    handle_free(operation->directory);
     operation_fail(operation, error);
 }
 
@@ -95,6 +107,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     operation->fi = *fi;
     operation->directory = ly_new(DirectoryHandle);
     operation->directory->mount = mount;
+    ly_list_append(&mount->directories, &operation->directory->link);
     operation->interrupt = opendir_given_up;
     operation->waiter.go = opendir_go;
     if (listing_usable(mount, inode->listing)) /* also while the session is down */
@@ -105,9 +118,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    DirectoryHandle *directory = (DirectoryHandle *)(uintptr_t)fi->fh;
-    listing_unref(directory->listing);
-    ly_free(directory);
+    handle_free((DirectoryHandle *)(uintptr_t)fi->fh);
     fuse_reply_err(req, 0);
 }
 

@@ -154,10 +154,36 @@ static void release(Inodes *inodes, Inode *inode)
     ly_free(inode);
 }
 
+void inodes_each(Inodes *inodes, void (*func)(void *user, Inode *inode), void *user)
+{
+    Inode **all = ly_new_array(Inode *, inodes->count);
+    size_t count = 0;
+    for (size_t i = 0; i < inodes->room; i++)
+        for (Inode *inode = inodes->bucket[i]; inode; inode = inode->chain)
+            all[count++] = inode;
+    for (size_t i = 0; i < inodes->moved_room; i++) /* where those without a name are */
+        for (Inode *inode = inodes->moved_bucket[i]; inode; inode = inode->moved_chain)
+            if (inode->gone)
+                all[count++] = inode;
+    for (size_t i = 0; i < count; i++)
+        inode_ref(all[i]); /* so that none goes with another */
+    for (size_t i = 0; i < count; i++)
+        func(user, all[i]);
+    for (size_t i = 0; i < count; i++)
+        inode_unref(inodes, all[i]);
+    ly_free(all);
+}
+
+static void forget_one(void *user, Inode *inode)
+{
+    inode->lookups = 0; /* it goes when the reference of inodes_each does, or with its last child */
+}
+
 void inodes_free(Inodes *inodes)
 {
+    inodes_each(inodes, forget_one, NULL);
     for (size_t i = 0; i < inodes->room; i++)
-        for (Inode *inode = inodes->bucket[i], *next; inode; inode = next) {
+        for (Inode *inode = inodes->bucket[i], *next; inode; inode = next) { /* counted on by somebody who forgot to say */
             next = inode->chain;
             release(inodes, inode);
         }

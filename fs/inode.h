@@ -43,6 +43,8 @@ typedef struct Inodes {
 } Inodes;
 
 void inodes_init(Inodes *inodes, void (*released)(void *user, Inode *inode), void *user);
+/* Calls `func` for all but the root, also for those without a name; it may free the one that it is given. */
+void inodes_each(Inodes *inodes, void (*func)(void *user, Inode *inode), void *user);
 /* Frees all, whoever still counts on them. */
 void inodes_free(Inodes *inodes);
 

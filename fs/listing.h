@@ -43,6 +43,8 @@ typedef struct Listing {
 Listing *listing_new(Mount *mount, const Inode *directory);
 /* The inode keeps it (its `listing`, counted) until listings_expire drops what is too old or too much, or the inode goes. */
 void listing_keep(Listing *listing, Inode *inode);
+/* At the end: what the kernel did not close. */
+void directories_free(Mount *mount);
 void listing_drop(Inode *inode);
 /* True while there are any left. */
 bool listings_expire(Mount *mount);

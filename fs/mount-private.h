@@ -43,6 +43,7 @@ struct Mount {
     size_t idle_operation_count;
     LyTimer *interrupt_timer;
 
+    LyList directories;            /* open ones */
     LyList listings;               /* kept by inodes, oldest first */
     LyList reading;                /* files that hold data read ahead */
     LyList merging;                /* files that hold small writes back, oldest first */

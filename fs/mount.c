@@ -69,6 +69,7 @@ Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *mak
     mount->mountpoint = realpath(options->mountpoint, NULL);
     if (!mount->mountpoint)
         mount->mountpoint = ly_strdup(options->mountpoint);
+    ly_list_init(&mount->directories);
     ly_list_init(&mount->listings);
     ly_list_init(&mount->reading);
     inodes_init(&mount->inodes, inode_released, mount);
@@ -86,6 +87,13 @@ bool mount_serve(Mount *mount, void (*ended)(void *user), LyError *error)
 }
 
 
+/* What the kernel did not close, because it was unmounted by force. */
+static void close_files(void *user, Inode *inode)
+{
+    while (inode->open)
+        file_unref(ly_list_first(&inode->open->files, File, link));
+}
+
 void mount_free(Mount *mount)
 {
     if (!mount)
@@ -93,6 +101,8 @@ void mount_free(Mount *mount)
     remote_free(&mount->remote); /* whatever waits is told */
     operations_free(mount);
     kernel_unmount(mount);
+    inodes_each(&mount->inodes, close_files, mount);
+    directories_free(mount);
     writers_free(mount);
     reader_free_pool(mount);
     inodes_free(&mount->inodes);
