@@ -96,8 +96,8 @@ static uint64_t read_seconds(const char *key, const char *text)
 static void set_algorithms(SshdOptions *options, const char *key, const char *value, LyAlgorithmKind kind)
 {
     LyError error;
-    if (!ly_algorithms_change(options->server.session.transport.crypto, &options->algorithms, kind, ly_bytes_str(value),
-                              &error))
+    if (!ly_algorithms_change(options->server.session.transport.crypto, &options->algorithms, kind,
+                              ly_bytes_str(value), &error))
         complain("%s: %s", key, error.message);
 }
 
@@ -164,7 +164,8 @@ static void set_force_command(SshdOptions *options, const char *key, const char 
 static void set_grace(SshdOptions *options, const char *key, const char *value)
 {
     uint64_t time_us = read_seconds(key, value) * SECOND_US;
-    options->server.session.auth_timeout_us = options->server.session.transport.handshake_timeout_us = time_us;
+    options->server.session.auth_timeout_us = options->server.session.transport.handshake_timeout_us =
+        time_us;
 }
 
 static void set_limit(SshdOptions *options, const char *key, const char *value)
@@ -212,9 +213,11 @@ static const struct {
     const char *help;
 } keywords[] = {
     {"Banner", set_banner, "a file whose text is shown before the sign-in, or none"},
-    {"Ciphers", set_list, "a list; +LIST appends, -LIST removes, ^LIST puts in front, as with all algorithms"},
+    {"Ciphers", set_list,
+     "a list; +LIST appends, -LIST removes, ^LIST puts in front, as with all algorithms"},
     {"ClientAliveCountMax", set_client_alive, "unanswered questions before a silent client is given up (3)"},
-    {"ClientAliveInterval", set_client_alive, "silence after which a client is asked whether it lives (0: never)"},
+    {"ClientAliveInterval", set_client_alive,
+     "silence after which a client is asked whether it lives (0: never)"},
     {"Compression", set_compression, "yes, no, delayed"},
     {"ForceCommand", set_force_command, "runs whatever is asked for; internal-sftp is SFTP; none"},
     {"HostKeyAlgorithms", set_list, "a list"},
@@ -283,11 +286,14 @@ static void print_help(FILE *stream)
 {
     fputs("Usage: sshd [-b ADDRESS] [-p PORT] -h HOSTKEY... -k AUTHORIZED_KEYS [-r ROOT] [-o KEY=VALUE]...\n"
           "            [--password-file FILE]\n"
-          "A small SSH server in the foreground: commands, shells and SFTP, as the user who starts it. Any user name\n"
-          "is accepted. It prints \"listening on ADDRESS:PORT\" when it is ready, and ends at SIGTERM or SIGINT.\n\n",
+          "A small SSH server in the foreground: commands, shells and SFTP, as the user who starts it. Any "
+          "user name\n"
+          "is accepted. It prints \"listening on ADDRESS:PORT\" when it is ready, and ends at SIGTERM or "
+          "SIGINT.\n\n",
           stream);
     for (size_t i = 0; i < LY_COUNT(option_table); i++)
-        fprintf(stream, "  %-16s %-15s  %s\n", option_table[i].flag, option_table[i].argument, option_table[i].help);
+        fprintf(stream, "  %-16s %-15s  %s\n", option_table[i].flag, option_table[i].argument,
+                option_table[i].help);
     fputs("\nSettings (-o):\n", stream);
     for (size_t i = 0; i < LY_COUNT(keywords); i++)
         fprintf(stream, "  %-25s %s\n", keywords[i].key, keywords[i].help);

@@ -16,7 +16,8 @@ typedef struct SshdOptions {
     char *banner;
 } SshdOptions;
 
-/* Prints help and exits 0, or prints what is wrong and exits 1, as the command line says. `log.level` is set. */
+/* Prints help and exits 0, or prints what is wrong and exits 1, as the command line says. `log.level` is set.
+ */
 void sshd_options_read(SshdOptions *options, int argc, char **argv);
 void sshd_options_clear(SshdOptions *options);
 

@@ -12,7 +12,8 @@
 #include "base/memory.h"
 #include "sshd-options.h"
 
-#define UNAUTHENTICATED_MAX 100 /* connections that have not signed in; more are closed at once (MaxStartups) */
+/* Connections that have not signed in; more are closed at once, as with sshd_config's MaxStartups. */
+#define UNAUTHENTICATED_MAX 100
 #define FILES_MAX 8192
 
 typedef struct Sshd {
@@ -67,15 +68,15 @@ static void accepted(void *user, int fd, const struct sockaddr *address, socklen
         ly_sockaddr_text((struct sockaddr *)&local, peer.local_address, &peer.local_port);
     LyCarrier *carrier = ly_carrier_new_fds(sshd->loop, fd, fd, NULL);
     if (count_unauthenticated(sshd) >= UNAUTHENTICATED_MAX) {
-        ly_log(log, LY_LOG_WARNING, "%s port %u: closed, because %d connections have not signed in yet", peer.address,
-               (unsigned)peer.port, UNAUTHENTICATED_MAX);
+        ly_log(log, LY_LOG_WARNING, "%s port %u: closed, because %d connections have not signed in yet",
+               peer.address, (unsigned)peer.port, UNAUTHENTICATED_MAX);
         ly_carrier_free(carrier);
         return;
     }
     Connection *connection = ly_new(Connection);
     connection->sshd = sshd;
-    connection->server =
-        ly_server_new(sshd->loop, &sshd->options.server, carrier, &peer, connection_ended, connection, &error);
+    connection->server = ly_server_new(sshd->loop, &sshd->options.server, carrier, &peer, connection_ended,
+                                       connection, &error);
     if (!connection->server) {
         ly_log(log, LY_LOG_ERROR, "%s", error.message);
         ly_free(connection);
@@ -106,7 +107,8 @@ static bool serve(Sshd *sshd, LyError *error)
     LySignals *signals = ly_signals_new(sshd->loop, ending, LY_COUNT(ending), quit, sshd);
     if (!signals)
         return ly_error_set(error, LY_ERROR_IO, "cannot watch for signals: %s", strerror(errno));
-    LyListener *listener = ly_listener_new(sshd->loop, sshd->options.address, sshd->options.port, accepted, sshd, error);
+    LyListener *listener =
+        ly_listener_new(sshd->loop, sshd->options.address, sshd->options.port, accepted, sshd, error);
     if (listener) {
         printf("listening on %s\n", ly_listener_name(listener));
         fflush(stdout);

@@ -4,10 +4,14 @@
 
 #include "base/memory.h"
 
-#define READ_MAX ((size_t)1 << 20)    /* bytes taken from the carrier in one iteration, so that others get a turn */
-#define WRITE_AT ((size_t)256 << 10)  /* output is written early from here on, while it is in the processor's cache */
-#define STOP_READING ((size_t)8 << 20) /* unwritten output over which a peer that does not read is not read either */
-#define ROUNDS_MAX 8                   /* of pulling events and writing what they gave, in one iteration */
+/* Bytes taken from the carrier in one iteration, so that others get a turn. */
+#define READ_MAX ((size_t)1 << 20)
+/* Output is written early from here on, while it is in the processor's cache. */
+#define WRITE_AT ((size_t)256 << 10)
+/* Unwritten output over which a peer that does not read is not read either. */
+#define STOP_READING ((size_t)8 << 20)
+/* Of pulling events and writing what they gave, in one iteration. */
+#define ROUNDS_MAX 8
 
 struct LyDrive {
     LyLoop *loop;

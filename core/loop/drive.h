@@ -27,8 +27,8 @@ LyDrive *ly_drive_new(LyLoop *loop, LySession *session, LyCarrier *carrier, cons
 void ly_drive_free(LyDrive *drive);
 LySession *ly_drive_session(LyDrive *drive);
 /* To be said after the session was used outside of the callbacks (a question answered, data sent, a window
- * opened by ly_channel_consumed): at the end of this iteration of the loop events are pulled and the output is
- * written. Cheap, may be said often. */
+ * opened by ly_channel_consumed): at the end of this iteration of the loop events are pulled and the output
+ * is written. Cheap, may be said often. */
 void ly_drive_wake(LyDrive *drive);
 
 #endif

@@ -1,5 +1,5 @@
-/* Who may sign in: authorized_keys and the password file. Both are read anew for each question, so that a change
- * holds at once. */
+/* Who may sign in: authorized_keys and the password file. Both are read anew for each question, so that a
+ * change holds at once. */
 #include "loop/server-private.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@ const char *ly_server_auth_methods(const LyServerOptions *options)
 {
     if (!options->password_file)
         return options->authorized_keys ? "publickey" : "";
-    return options->authorized_keys ? "publickey,password,keyboard-interactive" : "password,keyboard-interactive";
+    return options->authorized_keys ? "publickey,password,keyboard-interactive"
+                                    : "password,keyboard-interactive";
 }
 
 static bool read_file(LyServer *server, const char *path, LyBuf *text)
@@ -52,8 +53,8 @@ static LyUserauthServer *userauth(LyServer *server)
 
 static void accept_user(LyServer *server, LyBytes user, const char *method, const char *what)
 {
-    ly_log(&server->options->log, LY_LOG_INFO, "%s: \"%s\" signed in with %s%s%s", server->name, LY_PRINTABLE(user),
-           method, *what ? " " : "", what);
+    ly_log(&server->options->log, LY_LOG_INFO, "%s: \"%s\" signed in with %s%s%s", server->name,
+           LY_PRINTABLE(user), method, *what ? " " : "", what);
     ly_userauth_server_accept(userauth(server));
 }
 
@@ -86,7 +87,8 @@ static void authenticate_key(LyServer *server, const LyUserauthRequest *request)
         ly_authorized_keys_check(crypto, ly_buf_bytes(&text), request->key, request->user,
                                  ly_bytes_str(server->peer.address), (uint64_t)time(NULL), &authorization);
     ly_buf_free(&text);
-    const char *refused = authorization.found ? judge_security_key(request, &authorization) : authorization.refused;
+    const char *refused =
+        authorization.found ? judge_security_key(request, &authorization) : authorization.refused;
     if (!authorization.found || refused) {
         ly_log(log, LY_LOG_INFO, "%s: \"%s\" may not sign in with the key %s %s: %s", server->name,
                LY_PRINTABLE(request->user), kind, fingerprint, refused ? refused : "it is not authorized");

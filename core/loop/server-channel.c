@@ -33,13 +33,16 @@ static void open_requested(LyServer *server, const LyConnectionEvent *event)
 {
     uint32_t max = server->options->max_sessions ? server->options->max_sessions : SESSIONS_MAX;
     if (!ly_bytes_is(event->text, "session")) {
-        ly_log(&server->options->log, LY_LOG_INFO, "%s: a channel of type \"%s\" was refused: nothing is forwarded here",
-               server->name, LY_PRINTABLE(event->text));
-        ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "this server does not forward");
+        ly_log(&server->options->log, LY_LOG_INFO,
+               "%s: a channel of type \"%s\" was refused: nothing is forwarded here", server->name,
+               LY_PRINTABLE(event->text));
+        ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED,
+                          "this server does not forward");
         return;
     }
     if (server->channel_count >= max) {
-        ly_channel_refuse(event->channel, SSH_OPEN_RESOURCE_SHORTAGE, "too many sessions are open (MaxSessions)");
+        ly_channel_refuse(event->channel, SSH_OPEN_RESOURCE_SHORTAGE,
+                          "too many sessions are open (MaxSessions)");
         return;
     }
     LyServerChannel *channel = ly_new(LyServerChannel);
@@ -68,8 +71,8 @@ static bool environment_allowed(LyBytes name)
 static bool env_received(LyServerChannel *channel, LyReader *reader)
 {
     LyBytes name = ly_get_string(reader), value = ly_get_string(reader);
-    if (!ly_reader_done(reader) || has_nul(name) || has_nul(value) || !environment_allowed(name) || channel->program ||
-        channel->environment_count == ENVIRONMENT_COUNT_MAX ||
+    if (!ly_reader_done(reader) || has_nul(name) || has_nul(value) || !environment_allowed(name) ||
+        channel->program || channel->environment_count == ENVIRONMENT_COUNT_MAX ||
         channel->environment.len + name.len + value.len + 2 > ENVIRONMENT_MAX)
         return false;
     channel->environment_count++;
@@ -123,7 +126,8 @@ static bool start_command(LyServerChannel *channel, const char *command, const c
 {
     LyServer *server = channel->server;
     if (server->options->root) {
-        ly_log(&server->options->log, LY_LOG_INFO, "%s: a command was refused: only SFTP is served", server->name);
+        ly_log(&server->options->log, LY_LOG_INFO, "%s: a command was refused: only SFTP is served",
+               server->name);
         return false;
     }
     return ly_server_exec(channel, command, original);
@@ -133,12 +137,14 @@ static bool start_command(LyServerChannel *channel, const char *command, const c
 static bool start(LyServerChannel *channel, const char *command, bool is_sftp)
 {
     LyServer *server = channel->server;
-    const char *forced = server->options->force_command ? server->options->force_command : server->authorization.command;
+    const char *forced =
+        server->options->force_command ? server->options->force_command : server->authorization.command;
     if (channel->program)
         return false;
     if (forced)
-        return strcmp(forced, "internal-sftp") == 0 ? ly_server_sftp(channel)
-                                                    : start_command(channel, forced, is_sftp ? "sftp" : command);
+        return strcmp(forced, "internal-sftp") == 0
+                   ? ly_server_sftp(channel)
+                   : start_command(channel, forced, is_sftp ? "sftp" : command);
     return is_sftp ? ly_server_sftp(channel) : start_command(channel, command, NULL);
 }
 
@@ -161,8 +167,8 @@ static bool subsystem_received(LyServerChannel *channel, LyReader *reader)
     LyBytes name = ly_get_string(reader);
     if (ly_reader_done(reader) && ly_bytes_is(name, "sftp"))
         return start(channel, NULL, true);
-    ly_log(&channel->server->options->log, LY_LOG_INFO, "%s: there is no subsystem \"%s\"", channel->server->name,
-           LY_PRINTABLE(name));
+    ly_log(&channel->server->options->log, LY_LOG_INFO, "%s: there is no subsystem \"%s\"",
+           channel->server->name, LY_PRINTABLE(name));
     return false;
 }
 

@@ -1,6 +1,6 @@
-/* Commands and shells on a channel, over pipes or a terminal. Each direction has its own back-pressure: stdin is
- * held until the child takes it (the window stays closed for it), stdout and stderr are read only as far as the
- * channel takes them. */
+/* Commands and shells on a channel, over pipes or a terminal. Each direction has its own back-pressure: stdin
+ * is held until the child takes it (the window stays closed for it), stdout and stderr are read only as far
+ * as the channel takes them. */
 #include "loop/server-private.h"
 
 #include <errno.h>
@@ -15,9 +15,9 @@
 #include "base/memory.h"
 
 #define READ_LEN ((size_t)128 << 10)
-#define READS_MAX 4                  /* of one descriptor in one iteration */
-#define PIPE_LEN (256 << 10)         /* asked of the kernel, which may refuse */
-#define TERMINAL_GRACE_US 500000u    /* for a terminal's last output after its shell ended */
+#define READS_MAX 4               /* of one descriptor in one iteration */
+#define PIPE_LEN (256 << 10)      /* asked of the kernel, which may refuse */
+#define TERMINAL_GRACE_US 500000u /* for a terminal's last output after its shell ended */
 #define VARIABLES_MAX 512
 
 typedef struct Exec Exec;
@@ -103,7 +103,8 @@ static bool output_send(Output *output)
 {
     LyChannel *channel = output->exec->channel->channel;
     LyBytes rest = ly_bytes_slice(ly_buf_bytes(&output->pending), output->sent, output->pending.len);
-    output->sent += output->is_stderr ? ly_channel_send_stderr(channel, &rest, 1) : ly_channel_send(channel, &rest, 1);
+    output->sent +=
+        output->is_stderr ? ly_channel_send_stderr(channel, &rest, 1) : ly_channel_send(channel, &rest, 1);
     if (output->sent < output->pending.len)
         return false;
     ly_buf_clear(&output->pending);
@@ -278,7 +279,8 @@ static void set_variable(Variables *variables, const char *name, const char *val
     size_t name_len = strlen(name), i = 0;
     if (!value)
         return;
-    while (i < variables->count && !(strncmp(variables->list[i], name, name_len) == 0 && variables->list[i][name_len] == '='))
+    while (i < variables->count &&
+           !(strncmp(variables->list[i], name, name_len) == 0 && variables->list[i][name_len] == '='))
         i++;
     if (i == VARIABLES_MAX)
         return;
@@ -314,7 +316,8 @@ static Account find_account(void)
     return account;
 }
 
-static void fill_variables(LyServerChannel *channel, const Account *account, const char *original, Variables *variables)
+static void fill_variables(LyServerChannel *channel, const Account *account, const char *original,
+                           Variables *variables)
 {
     LyServer *server = channel->server;
     const LyServerPeer *peer = &server->peer;
@@ -331,9 +334,10 @@ static void fill_variables(LyServerChannel *channel, const Account *account, con
     set_variable(variables, "USER", account->name);
     set_variable(variables, "LOGNAME", account->name);
     set_variable(variables, "SHELL", account->shell);
-    LY_AUTO_FREE char *connection = ly_format("%s %u %s %u", peer->address, (unsigned)peer->port, peer->local_address,
-                                              (unsigned)peer->local_port);
-    LY_AUTO_FREE char *client = ly_format("%s %u %u", peer->address, (unsigned)peer->port, (unsigned)peer->local_port);
+    LY_AUTO_FREE char *connection = ly_format("%s %u %s %u", peer->address, (unsigned)peer->port,
+                                              peer->local_address, (unsigned)peer->local_port);
+    LY_AUTO_FREE char *client =
+        ly_format("%s %u %u", peer->address, (unsigned)peer->port, (unsigned)peer->local_port);
     set_variable(variables, "SSH_CONNECTION", connection);
     set_variable(variables, "SSH_CLIENT", client);
     set_variable(variables, "SSH_ORIGINAL_COMMAND", original);
@@ -377,7 +381,9 @@ bool ly_server_exec(LyServerChannel *channel, const char *command, const char *o
     LyLoop *loop = server->loop;
     Exec *exec = ly_new(Exec);
     LyError error;
-    *exec = (Exec){.channel = channel, .in_fd = -1, .output = {{.exec = exec, .fd = -1}, {.exec = exec, .fd = -1, .is_stderr = true}}};
+    *exec = (Exec){.channel = channel,
+                   .in_fd = -1,
+                   .output = {{.exec = exec, .fd = -1}, {.exec = exec, .fd = -1, .is_stderr = true}}};
     exec->child = spawn(exec, command, original, &error);
     if (!exec->child) {
         ly_log(&server->options->log, LY_LOG_ERROR, "%s: %s", server->name, error.message);
@@ -400,7 +406,8 @@ bool ly_server_exec(LyServerChannel *channel, const char *command, const char *o
         exec->in_watch = ly_watch_new(loop, exec->in_fd, 0, input_ready, exec);
     for (size_t i = 0; i < LY_COUNT(exec->output); i++)
         if (exec->output[i].fd >= 0)
-            exec->output[i].watch = ly_watch_new(loop, exec->output[i].fd, LY_READABLE, output_ready, &exec->output[i]);
+            exec->output[i].watch =
+                ly_watch_new(loop, exec->output[i].fd, LY_READABLE, output_ready, &exec->output[i]);
     channel->state = exec;
     channel->program = &exec_class;
     return true;

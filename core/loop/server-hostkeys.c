@@ -1,5 +1,5 @@
-/* hostkeys-00@openssh.com and hostkeys-prove-00@openssh.com (OpenSSH's PROTOCOL, section 2.5): the client learns all
- * host keys, and may ask for a proof that the server has their private halves. */
+/* hostkeys-00@openssh.com and hostkeys-prove-00@openssh.com (OpenSSH's PROTOCOL, section 2.5): the client
+ * learns all host keys, and may ask for a proof that the server has their private halves. */
 #include "loop/server-private.h"
 
 #include "base/memory.h"
@@ -13,8 +13,8 @@ void ly_server_announce_host_keys(LyServer *server)
     for (size_t i = 0; i < options->host_key_count; i++)
         if (!ly_key_is_certificate(options->host_keys[i]))
             ly_put_string(&data, ly_key_blob(options->host_keys[i]));
-    ly_global_request(ly_session_connection(ly_drive_session(server->drive)), LY_BYTES("hostkeys-00@openssh.com"), false,
-                      0, ly_buf_bytes(&data));
+    ly_global_request(ly_session_connection(ly_drive_session(server->drive)),
+                      LY_BYTES("hostkeys-00@openssh.com"), false, 0, ly_buf_bytes(&data));
     ly_buf_free(&data);
 }
 
@@ -26,7 +26,8 @@ static LyKey *find_key(const LyTransportOptions *options, LyBytes blob)
     return NULL;
 }
 
-/* RSA keys sign by the algorithm of the key exchange, if that was RSA's, because the client takes that one. */
+/* RSA keys sign by the algorithm of the key exchange, if that was RSA's, because the client takes that one.
+ */
 static LyBytes proof_algorithm(const LyTransport *transport, const LyKey *key)
 {
     LyBytes negotiated = ly_transport_negotiated(transport)->host_key;
@@ -49,7 +50,8 @@ bool ly_server_prove_host_keys(LyServer *server, LyBytes data, LyBuf *proofs)
         ly_put_cstring(&message, "hostkeys-prove-00@openssh.com");
         ly_put_string(&message, ly_transport_session_id(transport));
         ly_put_string(&message, blob);
-        proven = key && ly_key_sign(key, proof_algorithm(transport, key), ly_buf_bytes(&message), &signature, NULL);
+        proven = key &&
+                 ly_key_sign(key, proof_algorithm(transport, key), ly_buf_bytes(&message), &signature, NULL);
         ly_put_string(proofs, ly_buf_bytes(&signature));
         ly_buf_free(&message);
         ly_buf_free(&signature);

@@ -22,7 +22,8 @@ static size_t sink_write(void *user, const LyBytes *parts, size_t count)
 /* The clients that send SYMLINK's arguments as OpenSSH does. */
 static bool has_openssh_order(LyServer *server)
 {
-    static const char *const idents[] = {"OpenSSH", "Lanyard", "dropbear", "PuTTY", "WinSCP", "FileZilla", "libssh"};
+    static const char *const idents[] = {"OpenSSH", "Lanyard",   "dropbear", "PuTTY",
+                                         "WinSCP",  "FileZilla", "libssh"};
     LyBytes ident = ly_transport_peer_ident(ly_session_transport(ly_drive_session(server->drive)));
     ident = ly_bytes_slice(ident, strlen("SSH-2.0-"), ident.len);
     for (size_t i = 0; i < LY_COUNT(idents); i++)

@@ -15,21 +15,21 @@ static const struct {
     uint8_t opcode, kind;
     tcflag_t value; /* index in c_cc, or the flag */
 } modes[] = {
-    {1, MODE_CHARACTER, VINTR},    {2, MODE_CHARACTER, VQUIT},     {3, MODE_CHARACTER, VERASE},
-    {4, MODE_CHARACTER, VKILL},    {5, MODE_CHARACTER, VEOF},      {6, MODE_CHARACTER, VEOL},
-    {7, MODE_CHARACTER, VEOL2},    {8, MODE_CHARACTER, VSTART},    {9, MODE_CHARACTER, VSTOP},
-    {10, MODE_CHARACTER, VSUSP},   {12, MODE_CHARACTER, VREPRINT}, {13, MODE_CHARACTER, VWERASE},
-    {14, MODE_CHARACTER, VLNEXT},  {18, MODE_CHARACTER, VDISCARD}, {30, MODE_INPUT, IGNPAR},
-    {31, MODE_INPUT, PARMRK},      {32, MODE_INPUT, INPCK},        {33, MODE_INPUT, ISTRIP},
-    {34, MODE_INPUT, INLCR},       {35, MODE_INPUT, IGNCR},        {36, MODE_INPUT, ICRNL},
-    {38, MODE_INPUT, IXON},        {39, MODE_INPUT, IXANY},        {40, MODE_INPUT, IXOFF},
-    {41, MODE_INPUT, IMAXBEL},     {42, MODE_INPUT, IUTF8},        {50, MODE_LOCAL, ISIG},
-    {51, MODE_LOCAL, ICANON},      {53, MODE_LOCAL, ECHO},         {54, MODE_LOCAL, ECHOE},
-    {55, MODE_LOCAL, ECHOK},       {56, MODE_LOCAL, ECHONL},       {57, MODE_LOCAL, NOFLSH},
-    {58, MODE_LOCAL, TOSTOP},      {59, MODE_LOCAL, IEXTEN},       {60, MODE_LOCAL, ECHOCTL},
-    {61, MODE_LOCAL, ECHOKE},      {70, MODE_OUTPUT, OPOST},       {72, MODE_OUTPUT, ONLCR},
-    {73, MODE_OUTPUT, OCRNL},      {74, MODE_OUTPUT, ONOCR},       {75, MODE_OUTPUT, ONLRET},
-    {90, MODE_CONTROL, CS7},       {91, MODE_CONTROL, CS8},        {92, MODE_CONTROL, PARENB},
+    {1, MODE_CHARACTER, VINTR},   {2, MODE_CHARACTER, VQUIT},     {3, MODE_CHARACTER, VERASE},
+    {4, MODE_CHARACTER, VKILL},   {5, MODE_CHARACTER, VEOF},      {6, MODE_CHARACTER, VEOL},
+    {7, MODE_CHARACTER, VEOL2},   {8, MODE_CHARACTER, VSTART},    {9, MODE_CHARACTER, VSTOP},
+    {10, MODE_CHARACTER, VSUSP},  {12, MODE_CHARACTER, VREPRINT}, {13, MODE_CHARACTER, VWERASE},
+    {14, MODE_CHARACTER, VLNEXT}, {18, MODE_CHARACTER, VDISCARD}, {30, MODE_INPUT, IGNPAR},
+    {31, MODE_INPUT, PARMRK},     {32, MODE_INPUT, INPCK},        {33, MODE_INPUT, ISTRIP},
+    {34, MODE_INPUT, INLCR},      {35, MODE_INPUT, IGNCR},        {36, MODE_INPUT, ICRNL},
+    {38, MODE_INPUT, IXON},       {39, MODE_INPUT, IXANY},        {40, MODE_INPUT, IXOFF},
+    {41, MODE_INPUT, IMAXBEL},    {42, MODE_INPUT, IUTF8},        {50, MODE_LOCAL, ISIG},
+    {51, MODE_LOCAL, ICANON},     {53, MODE_LOCAL, ECHO},         {54, MODE_LOCAL, ECHOE},
+    {55, MODE_LOCAL, ECHOK},      {56, MODE_LOCAL, ECHONL},       {57, MODE_LOCAL, NOFLSH},
+    {58, MODE_LOCAL, TOSTOP},     {59, MODE_LOCAL, IEXTEN},       {60, MODE_LOCAL, ECHOCTL},
+    {61, MODE_LOCAL, ECHOKE},     {70, MODE_OUTPUT, OPOST},       {72, MODE_OUTPUT, ONLCR},
+    {73, MODE_OUTPUT, OCRNL},     {74, MODE_OUTPUT, ONOCR},       {75, MODE_OUTPUT, ONLRET},
+    {90, MODE_CONTROL, CS7},      {91, MODE_CONTROL, CS8},        {92, MODE_CONTROL, PARENB},
     {93, MODE_CONTROL, PARODD},
 };
 
@@ -83,7 +83,8 @@ void ly_server_terminal_resize(LyServerTerminal *terminal)
 bool ly_server_terminal_open(LyServerTerminal *terminal, LyError *error)
 {
     int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 || ptsname_r(fd, terminal->path, sizeof terminal->path) != 0) {
+    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 ||
+        ptsname_r(fd, terminal->path, sizeof terminal->path) != 0) {
         int system = errno;
         if (fd >= 0)
             close(fd);

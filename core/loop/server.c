@@ -10,10 +10,12 @@ static void transport_event(LyServer *server, const LyTransportEvent *event)
     if (event->type == LY_TRANSPORT_IDENT) {
         ly_log(log, LY_LOG_DEBUG, "%s: it is %s", server->name, LY_PRINTABLE(event->bytes));
     } else if (event->type == LY_TRANSPORT_NEWKEYS) {
-        const LyNegotiated *names = ly_transport_negotiated(ly_session_transport(ly_drive_session(server->drive)));
-        ly_log(log, LY_LOG_DEBUG, "%s: %s, %s, in %s %s %s, out %s %s %s", server->name, LY_PRINTABLE(names->kex),
-               LY_PRINTABLE(names->host_key), LY_PRINTABLE(names->cipher[0]), LY_PRINTABLE(names->mac[0]),
-               LY_PRINTABLE(names->compression[0]), LY_PRINTABLE(names->cipher[1]), LY_PRINTABLE(names->mac[1]),
+        const LyNegotiated *names =
+            ly_transport_negotiated(ly_session_transport(ly_drive_session(server->drive)));
+        ly_log(log, LY_LOG_DEBUG, "%s: %s, %s, in %s %s %s, out %s %s %s", server->name,
+               LY_PRINTABLE(names->kex), LY_PRINTABLE(names->host_key), LY_PRINTABLE(names->cipher[0]),
+               LY_PRINTABLE(names->mac[0]), LY_PRINTABLE(names->compression[0]),
+               LY_PRINTABLE(names->cipher[1]), LY_PRINTABLE(names->mac[1]),
                LY_PRINTABLE(names->compression[1]));
     } else if (event->type == LY_TRANSPORT_DEBUG_TEXT) {
         ly_log(log, LY_LOG_DEBUG, "%s says: %s", server->name, LY_PRINTABLE(event->bytes));
@@ -63,8 +65,9 @@ static void drive_closed(void *user, const LyError *error)
     server->ended(server->user, server);
 }
 
-LyServer *ly_server_new(LyLoop *loop, const LyServerOptions *options, LyCarrier *carrier, const LyServerPeer *peer,
-                        void (*ended)(void *user, LyServer *server), void *user, LyError *error)
+LyServer *ly_server_new(LyLoop *loop, const LyServerOptions *options, LyCarrier *carrier,
+                        const LyServerPeer *peer, void (*ended)(void *user, LyServer *server), void *user,
+                        LyError *error)
 {
     LySessionOptions session_options = options->session;
     session_options.transport.role = LY_SERVER;
@@ -93,8 +96,8 @@ void ly_server_free(LyServer *server)
     if (!server)
         return;
     free_channels(server);
-    ly_transport_disconnect(ly_session_transport(ly_drive_session(server->drive)), SSH_DISCONNECT_BY_APPLICATION,
-                            "the server goes away");
+    ly_transport_disconnect(ly_session_transport(ly_drive_session(server->drive)),
+                            SSH_DISCONNECT_BY_APPLICATION, "the server goes away");
     ly_drive_free(server->drive);
     ly_authorization_clear(&server->authorization);
     ly_free(server);
