@@ -198,7 +198,7 @@ copy_there_and_back() {
     [ ! -e "$srv/many" ] || fail "rm -r left something"
 }
 
-case_dropbear() {
+case_server_dropbear() {
     start_dropbear
     mount_it "127.0.0.1:$srv" -p "$dropbear_port"
     copy_there_and_back
