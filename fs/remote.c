@@ -104,11 +104,11 @@ static void go_down(Remote *remote, const LyError *reason, bool final)
     if (!remote->came_up) {
         remote->came_up = true;
         remote->ready(remote->user, error);
-        return;
+    } else {
+        ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s", remote->options->mountpoint,
+               error->message,
+               final ? "the mount does not try again" : "the next operation on the mount connects again");
     }
-    ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s",
-           remote->options->mountpoint, error->message,
-           final ? "the mount does not try again" : "the next operation on the mount connects again");
     if (final)
         wake_waiters(remote, remote->stopped_errno);
     schedule_attempt(remote);
