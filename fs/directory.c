@@ -1,4 +1,5 @@
-/* opendir, readdir, readdirplus: all from one listing, which the inode keeps for lookups and for the next reader. */
+/* opendir, readdir, readdirplus: all from one listing, which the inode keeps for lookups and for the next
+ * reader. */
 #include <errno.h>
 
 #include "cache.h"
@@ -6,7 +7,7 @@
 enum { BARE_MAX = 4 };
 
 typedef struct DirectoryHandle {
-    LyLink link;      /* among the mount's */
+    LyLink link; /* among the mount's */
     Mount *mount;
     Listing *listing; /* counted */
     bool begun;       /* read from: at offset 0 again, a stale listing is made anew */
@@ -28,9 +29,10 @@ void directories_free(Mount *mount)
 
 static bool listing_usable(const Mount *mount, const Listing *listing)
 {
-    return listing && (listing->state == LISTING_LOADING ? !listing->changed
-                       : listing->state == LISTING_COMPLETE &&
-                             cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us));
+    return listing && (listing->state == LISTING_LOADING
+                           ? !listing->changed
+                           : listing->state == LISTING_COMPLETE &&
+                                 cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us));
 }
 
 /* The inode's listing, made when there is none to be used. Counted for the caller. */
@@ -272,11 +274,13 @@ static void rewind_start(Operation *operation)
     operation->start(operation);
 }
 
-static void readdir_begin(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi, bool plus)
+static void readdir_begin(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                          struct fuse_file_info *fi, bool plus)
 {
     Mount *mount = fuse_req_userdata(req);
     DirectoryHandle *directory = (DirectoryHandle *)(uintptr_t)fi->fh;
-    Operation *operation = operation_new(req, mount_inode(mount, ino), plus ? readdirplus_start : readdir_start);
+    Operation *operation =
+        operation_new(req, mount_inode(mount, ino), plus ? readdirplus_start : readdir_start);
     if (!operation)
         return;
     operation->directory = directory;

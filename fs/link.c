@@ -19,9 +19,9 @@ typedef struct PlainLink {
     LyWatch *in_watch, *out_watch; /* one and the same when in == out */
     LyChild *child;
     LyConnect *connect;
-    LyTask begin;      /* tells what make already knows */
-    LyTask flush;      /* sends what one iteration gathered */
-    LyBuf gathered;    /* small requests */
+    LyTask begin;   /* tells what make already knows */
+    LyTask flush;   /* sends what one iteration gathered */
+    LyBuf gathered; /* small requests */
     uint8_t *input;
     bool ended, want_write, keep_fds, used_up;
     bool reading, freed; /* freed from within its own reading: the memory goes when that returns */
@@ -182,7 +182,8 @@ static void open_link(PlainLink *plain, int in, int out)
     plain->in_watch = ly_watch_new(plain->loop, in, LY_READABLE, in_ready, plain);
     if (in != out) {
         plain->out_watch = ly_watch_new(plain->loop, out, 0, out_ready, plain);
-        /* A pipe's 64 KiB would make every request of 128 KiB wait twice. Refused when the user has too many: then it is slower. */
+        /* A pipe's 64 KiB would make every request of 128 KiB wait twice. Refused when the user has too many:
+         * then it is slower. */
         (void)fcntl(in, F_SETPIPE_SZ, PIPE_LEN);
         (void)fcntl(out, F_SETPIPE_SZ, PIPE_LEN);
     } else {
@@ -307,7 +308,8 @@ static Link *make_tcp(void *user, LyLoop *loop, const LinkEvents *events)
 {
     PlainMaker *maker = user;
     PlainLink *plain = plain_new(loop, events);
-    LyConnectOptions options = {.host = maker->host, .port = maker->port, .timeout_us = maker->timeout_us, .ipqos = -1};
+    LyConnectOptions options = {
+        .host = maker->host, .port = maker->port, .timeout_us = maker->timeout_us, .ipqos = -1};
     plain->connect = ly_connect_new(loop, &options, connected, plain);
     return &plain->link;
 }
@@ -330,7 +332,8 @@ static Link *make_stdio(void *user, LyLoop *loop, const LinkEvents *events)
     plain->keep_fds = true;
     if (maker->made) {
         plain->used_up = true;
-        ly_error_set(&plain->error, LY_ERROR_DISCONNECT, "the connection on stdin and stdout is over and cannot be made again");
+        ly_error_set(&plain->error, LY_ERROR_DISCONNECT,
+                     "the connection on stdin and stdout is over and cannot be made again");
     } else {
         open_link(plain, STDIN_FILENO, STDOUT_FILENO);
     }

@@ -56,8 +56,8 @@ bool mount_other_path(Mount *mount, const Inode *inode, LyBytes name, LyBytes *p
     return true;
 }
 
-Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker, void (*ready)(void *user, const LyError *error),
-                 void *user)
+Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker,
+                 void (*ready)(void *user, const LyError *error), void *user)
 {
     Mount *mount = ly_new(Mount);
     mount->loop = loop;
@@ -85,7 +85,6 @@ bool mount_serve(Mount *mount, void (*ended)(void *user), LyError *error)
     mount->ended = ended;
     return kernel_mount(mount, error);
 }
-
 
 /* What the kernel did not close, because it was unmounted by force. */
 static void close_files(void *user, Inode *inode)
@@ -116,9 +115,11 @@ void mount_free(Mount *mount)
 
 void mount_statistics(const Mount *mount, LyBuf *out)
 {
-#define STATISTICS_LINE(name) ly_buf_add_format(out, #name " %llu\n", (unsigned long long)mount->statistics.name);
+#define STATISTICS_LINE(name)                                                                                \
+    ly_buf_add_format(out, #name " %llu\n", (unsigned long long)mount->statistics.name);
     STATISTICS(STATISTICS_LINE)
 #undef STATISTICS_LINE
-    ly_buf_add_format(out, "inodes %zu\nbuffers_in_use %zu\nunacknowledged_bytes %zu\nsessions %u\n", mount->inodes.count,
-                      mount->buffers.used_count, mount->unacknowledged_len, mount->remote.generation);
+    ly_buf_add_format(out, "inodes %zu\nbuffers_in_use %zu\nunacknowledged_bytes %zu\nsessions %u\n",
+                      mount->inodes.count, mount->buffers.used_count, mount->unacknowledged_len,
+                      mount->remote.generation);
 }

@@ -1,6 +1,6 @@
-/* The window is twice what the line holds: the rate at which the reader gets on, times the shortest time that a READ took. A reader
- * that waits for data on a long line doubles it each time round, until the line is full and the rate stops growing; on a short
- * line, or for a slow reader, the window stays small. */
+/* The window is twice what the line holds: the rate at which the reader gets on, times the shortest time that
+ * a READ took. A reader that waits for data on a long line doubles it each time round, until the line is full
+ * and the rate stops growing; on a short line, or for a slow reader, the window stays small. */
 #include "file.h"
 
 enum { NEAR = 1024 * 1024, HITS_NEEDED = 1, MISSES_ALLOWED = 2, SLACK = 512 * 1024 };

@@ -410,4 +410,37 @@ else
 fi
 pid=
 
+# ---- a server that lies ----
+if command -v python3 >/dev/null; then
+    here=$(cd "$(dirname "$0")" && pwd)
+    : >"$log"
+    "$driver" "$mp" /srv -- python3 "$here/evil-server.py" >>"$log" 2>&1 &
+    pid=$!
+    for _ in $(seq 50); do grep -q '^mounted' "$log" && break; sleep 0.1; done
+    cd "$mp" || exit 1
+    t_evil_names() { same "$(ls -a | od -c | tr -d ' \n' | sed 's/0*[0-9]*$//')" "$(printf '.\n..\ngood\n\xff\xfe\n' | od -c | tr -d ' \n' | sed 's/0*[0-9]*$//')"; }
+    check "impossible names are left out" t_evil_names
+    t_evil_reads() {
+        python3 - <<'P'
+import errno
+def expected(n): return bytes((i // 256) % 256 for i in range(n))
+assert open("good", "rb").read() == expected(10)
+assert open("short", "rb").read() == expected(300000)
+for name in ("fails", "empty-data"):
+    try:
+        open(name, "rb").read(); raise SystemExit(name + " was read")
+    except OSError as e:
+        assert e.errno == errno.EIO, (name, e)
+try:
+    open("huge", "rb"); raise SystemExit("huge was opened")
+except OSError as e:
+    assert e.errno == errno.EOVERFLOW, e
+data = open("early-end", "rb").read()
+assert data[:200000] == expected(200000) and not data[200000:].strip(b"\0"), len(data)
+P
+    }
+    check "short, failing, empty reads" t_evil_reads
+    stop "unmount (evil server)"
+fi
+
 exit $failed

@@ -1,4 +1,5 @@
-/* The pure parts of the mount engine: links by their text, errno from what was found, the inode table, attributes, read-ahead. */
+/* The pure parts of the mount engine: links by their text, errno from what was found, the inode table,
+ * attributes, read-ahead. */
 #include <errno.h>
 #include <glib.h>
 
@@ -52,7 +53,8 @@ static void test_symlinks(void)
         {SYMLINKS_REWRITE, false, 1, "x/../../../y/../z", "../z"},
     };
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
-        SymlinkRules rules = {rows[i].policy, rows[i].transform, LY_BYTES("/srv/data"), LY_BYTES("/mnt/here")};
+        SymlinkRules rules = {rows[i].policy, rows[i].transform, LY_BYTES("/srv/data"),
+                              LY_BYTES("/mnt/here")};
         LyBuf out = {0};
         int error = symlink_present(&rules, rows[i].depth, ly_bytes_str(rows[i].target), &out);
         g_assert_cmpint(error, ==, rows[i].shown ? 0 : EPERM);
@@ -94,17 +96,27 @@ static void test_failures(void)
         {{FAILED_CREATE, SSH_FX_BAD_MESSAGE, .name_len = 200, .name_max = 143}, ENAMETOOLONG},
         {{FAILED_CREATE, SSH_FX_BAD_MESSAGE, .path_len = 5000}, ENAMETOOLONG},
         {{FAILED_CREATE, SSH_FX_BAD_MESSAGE, .name_len = 20}, EINVAL},
-        {{FAILED_RMDIR, SSH_FX_FAILURE, .target_known = true, .target_exists = true, .target_is_directory = true}, ENOTEMPTY},
+        {{FAILED_RMDIR, SSH_FX_FAILURE, .target_known = true, .target_exists = true,
+          .target_is_directory = true},
+         ENOTEMPTY},
         {{FAILED_RMDIR, SSH_FX_FAILURE, .target_known = true, .target_exists = true}, ENOTDIR},
-        {{FAILED_REMOVE, SSH_FX_FAILURE, .target_known = true, .target_exists = true, .target_is_directory = true}, EISDIR},
+        {{FAILED_REMOVE, SSH_FX_FAILURE, .target_known = true, .target_exists = true,
+          .target_is_directory = true},
+         EISDIR},
         {{FAILED_RENAME, SSH_FX_FAILURE, .devices_known = true, .devices_differ = true}, EXDEV},
-        {{FAILED_RENAME, SSH_FX_FAILURE, .target_known = true, .target_exists = true, .target_is_directory = true,
-          .source_is_directory = true}, ENOTEMPTY},
-        {{FAILED_RENAME, SSH_FX_FAILURE, .target_known = true, .target_exists = true, .target_is_directory = true}, EISDIR},
-        {{FAILED_RENAME, SSH_FX_FAILURE, .target_known = true, .target_exists = true, .source_is_directory = true}, ENOTDIR},
+        {{FAILED_RENAME, SSH_FX_FAILURE, .target_known = true, .target_exists = true,
+          .target_is_directory = true, .source_is_directory = true},
+         ENOTEMPTY},
+        {{FAILED_RENAME, SSH_FX_FAILURE, .target_known = true, .target_exists = true,
+          .target_is_directory = true},
+         EISDIR},
+        {{FAILED_RENAME, SSH_FX_FAILURE, .target_known = true, .target_exists = true,
+          .source_is_directory = true},
+         ENOTDIR},
         {{FAILED_RENAME, SSH_FX_FAILURE, .space_known = true, .space_none = true}, ENOSPC},
-        {{FAILED_OPEN, SSH_FX_FAILURE, .target_known = true, .target_exists = true, .target_is_directory = true,
-          .for_writing = true}, EISDIR},
+        {{FAILED_OPEN, SSH_FX_FAILURE, .target_known = true, .target_exists = true,
+          .target_is_directory = true, .for_writing = true},
+         EISDIR},
         {{FAILED_OPEN, SSH_FX_FAILURE, .space_known = true, .read_only = true, .for_writing = true}, EROFS},
         {{FAILED_WRITE, SSH_FX_FAILURE, .space_known = true, .space_none = true}, ENOSPC},
         {{FAILED_WRITE, SSH_FX_FAILURE, .space_known = true}, EIO},
@@ -205,8 +217,19 @@ static void test_inodes(void)
 static void test_attributes(void)
 {
     MountOptions options = {0};
-    Owners owners = {.options = &options, .known = true, .remote_uid = 1000, .remote_gid = 1001, .local_uid = 50, .local_gid = 51};
-    LySftpAttrs attrs = {.flags = 15, .size = 1025, .uid = 1000, .gid = 7, .permissions = 0100644, .atime = 5, .mtime = UINT32_MAX};
+    Owners owners = {.options = &options,
+                     .known = true,
+                     .remote_uid = 1000,
+                     .remote_gid = 1001,
+                     .local_uid = 50,
+                     .local_gid = 51};
+    LySftpAttrs attrs = {.flags = 15,
+                         .size = 1025,
+                         .uid = 1000,
+                         .gid = 7,
+                         .permissions = 0100644,
+                         .atime = 5,
+                         .mtime = UINT32_MAX};
     struct stat st;
     g_assert_cmpint(attributes_to_stat(&owners, &attrs, 99, &st), ==, 0);
     g_assert_cmpuint(st.st_ino, ==, 99);
