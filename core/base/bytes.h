@@ -1,4 +1,5 @@
-/* A borrowed view of bytes, passed by value. It owns nothing; whoever hands one out says how long it lives. */
+/* A borrowed view of bytes, passed by value. It owns nothing; whoever hands one out says how long it lives.
+ */
 #ifndef LY_BASE_BYTES_H
 #define LY_BASE_BYTES_H
 
@@ -59,7 +60,8 @@ static inline bool ly_bytes_starts_with(LyBytes bytes, const char *prefix)
 /* Equality whose time depends on the lengths only; for MACs, secrets and check values. */
 bool ly_bytes_equal_secret(LyBytes a, LyBytes b);
 
-/* Splits at the first `separator`: *head before it, *rest after it. False (both whole/empty) when there is none. */
+/* Splits at the first `separator`: *head before it, *rest after it. False (both whole/empty) when there is
+ * none. */
 bool ly_bytes_split(LyBytes bytes, char separator, LyBytes *head, LyBytes *rest);
 
 /* Without leading and trailing blanks, tabs, CR and LF. */

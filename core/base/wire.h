@@ -1,5 +1,5 @@
-/* RFC 4251 section 5 data types. Writers append to a LyBuf (whose failure sticks); readers take from a LyReader,
- * whose failure sticks too: read a whole message, then ask once with ly_reader_done(). */
+/* RFC 4251 section 5 data types. Writers append to a LyBuf (whose failure sticks); readers take from a
+ * LyReader, whose failure sticks too: read a whole message, then ask once with ly_reader_done(). */
 #ifndef LY_BASE_WIRE_H
 #define LY_BASE_WIRE_H
 
@@ -17,7 +17,8 @@ static inline uint64_t ly_load_u64(const uint8_t *from)
 }
 static inline void ly_store_u32(uint8_t *to, uint32_t value)
 {
-    to[0] = (uint8_t)(value >> 24), to[1] = (uint8_t)(value >> 16), to[2] = (uint8_t)(value >> 8), to[3] = (uint8_t)value;
+    to[0] = (uint8_t)(value >> 24), to[1] = (uint8_t)(value >> 16), to[2] = (uint8_t)(value >> 8),
+    to[3] = (uint8_t)value;
 }
 static inline void ly_store_u64(uint8_t *to, uint64_t value)
 {
@@ -32,7 +33,8 @@ void ly_put_u32(LyBuf *buf, uint32_t value);
 void ly_put_u64(LyBuf *buf, uint64_t value);
 void ly_put_string(LyBuf *buf, LyBytes value);
 void ly_put_cstring(LyBuf *buf, const char *value);
-/* mpint from an unsigned big-endian magnitude: leading zero bytes are dropped, 00 is put before a set top bit. */
+/* mpint from an unsigned big-endian magnitude: leading zero bytes are dropped, 00 is put before a set top
+ * bit. */
 void ly_put_mpint(LyBuf *buf, LyBytes magnitude);
 /* A string whose length is known later: begin returns a mark, end fills the length in. */
 size_t ly_put_string_begin(LyBuf *buf);
@@ -56,8 +58,8 @@ uint64_t ly_get_u64(LyReader *reader);
 LyBytes ly_get_bytes(LyReader *reader, size_t len);
 /* A view into the reader's bytes. */
 LyBytes ly_get_string(LyReader *reader);
-/* The magnitude of a non-negative mpint without leading zero bytes (empty for 0). A negative one, or one of more than
- * 16384 bits, fails. Superfluous leading zeros are tolerated, as OpenSSH does. */
+/* The magnitude of a non-negative mpint without leading zero bytes (empty for 0). A negative one, or one of
+ * more than 16384 bits, fails. Superfluous leading zeros are tolerated, as OpenSSH does. */
 LyBytes ly_get_mpint(LyReader *reader);
 LyBytes ly_get_rest(LyReader *reader);
 /* Nothing failed and nothing is left over. */
