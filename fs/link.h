@@ -7,6 +7,7 @@
 
 typedef struct Link Link;
 
+/* Events come from the loop, never from within make or link_write; link_free may be called from within any of them. */
 typedef struct LinkEvents {
     void (*up)(void *user);                                   /* bytes may flow from now on */
     void (*data)(void *user, LyBytes bytes);                  /* used up when it returns */

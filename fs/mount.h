@@ -2,6 +2,7 @@
 #ifndef LY_FS_MOUNT_H
 #define LY_FS_MOUNT_H
 
+#include "base/buf.h"
 #include "link.h"
 
 typedef enum SymlinkPolicy { SYMLINKS_INSIDE, SYMLINKS_RAW, SYMLINKS_REWRITE } SymlinkPolicy;
@@ -31,7 +32,7 @@ typedef struct MountOptions { /* views and strings live as long as the mount */
 
 typedef struct Mount Mount;
 
-/* Starts connecting. `ready` is called once: error NULL when the session is up and the base directory was found to be one (its sentence
+/* Starts connecting; the maker is the mount's from now on. `ready` is called once: error NULL when the session is up and the base directory was found to be one (its sentence
  * otherwise); mount_serve may then be called. */
 Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker, void (*ready)(void *user, const LyError *error),
                  void *user);

@@ -10,6 +10,8 @@ typedef struct LyPrompter LyPrompter;
 /* `use_terminal` false: askpass only (a program in the background). */
 LyPrompter *ly_prompter_new(LyLoop *loop, bool use_terminal);
 void ly_prompter_free(LyPrompter *prompter);
+/* The program goes to the background: from now on only SSH_ASKPASS. */
+void ly_prompter_leave_terminal(LyPrompter *prompter);
 /* One question at a time. `done` gets the answer in secret memory (NUL-terminated, cleansed after done returns), or NULL: nobody could be
  * asked, end of file, or cancelled. `echo` for answers that may be seen; `confirm`: a yes/no question (SSH_ASKPASS_PROMPT=confirm). */
 void ly_prompter_ask(LyPrompter *prompter, const char *text, bool echo, bool confirm, void (*done)(void *user, const char *answer), void *user);

@@ -14,6 +14,7 @@ static bool add_connection_hash(const LyConfig *config, LyCrypto *crypto, LyBuf 
                        ly_bytes_str(ly_config_string(config, LY_CONFIG_PORT)),
                        ly_bytes_str(ly_config_string(config, LY_CONFIG_USER)),
                        ly_bytes_str(ly_config_string(config, LY_CONFIG_PROXY_JUMP))};
+    crypto = crypto ? crypto : config->options.crypto;
     if (!crypto || !ly_hash(crypto, LY_SHA1, parts, LY_COUNT(parts), digest))
         return ly_error_set(error, LY_ERROR_UNSUPPORTED, "%%C cannot be expanded here");
     for (size_t i = 0; i < ly_hash_len(LY_SHA1); i++)
@@ -113,9 +114,9 @@ static const struct {
     LyConfigKeyword keyword;
     bool files;
 } expanded[] = {
-    {LY_CONFIG_HOST_KEY_ALIAS, false},  {LY_CONFIG_IDENTITY_FILE, true},
-    {LY_CONFIG_CERTIFICATE_FILE, true}, {LY_CONFIG_USER_KNOWN_HOSTS_FILE, true},
-    {LY_CONFIG_IDENTITY_AGENT, true},   {LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, true},
+    {LY_CONFIG_IDENTITY_FILE, true},  {LY_CONFIG_CERTIFICATE_FILE, true},
+    {LY_CONFIG_IDENTITY_AGENT, true}, {LY_CONFIG_USER_KNOWN_HOSTS_FILE, true},
+    {LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, true},
 };
 
 static void set_default(LyConfig *config, LyConfigKeyword keyword, const char *value)

@@ -26,6 +26,8 @@ struct LyConfig {
 
 void ly_config_values_add(LyConfigValues *values, LyBytes value);
 void ly_config_values_clear(LyConfigValues *values);
+/* As ssh_config(5) writes it. */
+const char *ly_config_keyword_name(LyConfigKeyword keyword);
 /* Splits at blanks, honouring "double" and 'single' quotes and backslash before quotes; a # that begins a
  * word ends the line. */
 bool ly_config_words(LyBytes text, LyConfigValues *words, LyError *error);

@@ -64,29 +64,35 @@ static LyBytes current_host(const LyConfig *config, LyBuf *buf)
     return ly_buf_bytes(buf);
 }
 
+/* Criteria are compared without regard to case, as all keywords are. */
+static bool is_word(LyBytes name, const char *word)
+{
+    return name.len == strlen(word) && strncasecmp((const char *)name.data, word, name.len) == 0;
+}
+
 /* One criterion with an argument; its verdict, or false with *bad when the word is none. */
 static bool criterion(LyConfig *config, LyBytes name, const char *argument, bool *bad)
 {
     LyBuf buf = {0};
     bool matched = false;
     LyBytes patterns = ly_bytes_str(argument);
-    if (ly_bytes_is(name, "host")) {
+    if (is_word(name, "host")) {
         matched = ly_pattern_list_match(patterns, current_host(config, &buf), true) == 1;
-    } else if (ly_bytes_is(name, "originalhost")) {
+    } else if (is_word(name, "originalhost")) {
         matched = ly_pattern_list_match(patterns, ly_bytes_str(config->options.host), true) == 1;
-    } else if (ly_bytes_is(name, "user")) {
+    } else if (is_word(name, "user")) {
         const char *user = ly_config_string(config, LY_CONFIG_USER);
         matched = ly_pattern_list_match(patterns, ly_bytes_str(user ? user : config->options.local_user),
                                         false) == 1;
-    } else if (ly_bytes_is(name, "localuser")) {
+    } else if (is_word(name, "localuser")) {
         matched = ly_pattern_list_match(patterns, ly_bytes_str(config->options.local_user), false) == 1;
-    } else if (ly_bytes_is(name, "exec")) {
+    } else if (is_word(name, "exec")) {
         matched = config->options.source.exec &&
                   ly_config_expand(config, NULL, argument, false, &buf, NULL) &&
                   config->options.source.exec(config->options.source.user, ly_buf_str(&buf));
-    } else if (!ly_bytes_is(name, "localnetwork") && !ly_bytes_is(name, "tagged") &&
-               !ly_bytes_is(name, "version") && !ly_bytes_is(name, "sessiontype") &&
-               !ly_bytes_is(name, "command")) {
+    } else if (!is_word(name, "localnetwork") && !is_word(name, "tagged") &&
+               !is_word(name, "version") && !is_word(name, "sessiontype") &&
+               !is_word(name, "command")) {
         *bad = true; /* those above are known to newer releases of ssh(1) and never match here */
     }
     ly_buf_free(&buf);
@@ -100,11 +106,11 @@ static bool match_block(LyConfig *config, const LyConfigValues *words, bool *act
         LyBytes name = ly_bytes_str(words->item[i]);
         bool negated = name.len && name.data[0] == '!', verdict, bad = false;
         name = ly_bytes_slice(name, negated, name.len);
-        if (ly_bytes_is(name, "all")) {
+        if (is_word(name, "all")) {
             verdict = true;
-        } else if (ly_bytes_is(name, "final") || ly_bytes_is(name, "canonical")) {
+        } else if (is_word(name, "final") || is_word(name, "canonical")) {
             verdict = config->final_pass;
-            config->wants_final = config->wants_final || ly_bytes_is(name, "final");
+            config->wants_final = config->wants_final || is_word(name, "final");
         } else {
             LyBytes value, head;
             const char *argument = NULL;
@@ -117,7 +123,7 @@ static bool match_block(LyConfig *config, const LyConfigValues *words, bool *act
             if (!argument)
                 return ly_error_set(error, LY_ERROR_INVALID, "Match %s needs a value", LY_PRINTABLE(name));
             /* exec must not run for a block that is out already */
-            verdict = matched || !ly_bytes_is(name, "exec") ? criterion(config, name, argument, &bad) : false;
+            verdict = matched || !is_word(name, "exec") ? criterion(config, name, argument, &bad) : false;
             if (bad)
                 return ly_error_set(error, LY_ERROR_INVALID, "Match does not know \"%s\"",
                                     LY_PRINTABLE(name));
@@ -141,7 +147,8 @@ static bool include(LyConfig *config, const LyConfigValues *words, bool user_fil
         if (name[0] != '/' && name[0] != '~')
             ly_buf_add_format(&path, "%s%s", user_file ? config->options.home : "/etc/ssh",
                               user_file ? "/.ssh/" : "/");
-        bool outer_active = config->active;
+        bool outer_active = config->active, outer_user_file = config->include_user_file;
+        LyError *outer_error = config->include_error;
         bool ok = ly_config_expand(config, NULL, name, true, &path, error);
         if (ok) {
             config->depth++;
@@ -151,6 +158,8 @@ static bool include(LyConfig *config, const LyConfigValues *words, bool user_fil
             config->options.source.include(config->options.source.user, config, ly_buf_str(&path));
             config->depth--;
             config->active = outer_active;
+            config->include_user_file = outer_user_file;
+            config->include_error = outer_error;
             ok = !config->include_failed;
         }
         ly_buf_free(&path);
@@ -180,15 +189,14 @@ static bool read_line(LyConfig *config, LyBytes line, bool outer, bool user_file
     LyConfigValues words = {0};
     bool ok = ly_config_words(rest, &words, error);
     if (!ok) {
-    } else if (name.len == 4 && strncasecmp((const char *)name.data, "Host", 4) == 0) {
+    } else if (is_word(name, "Host")) {
         config->active = outer && host_matches(&words, ly_bytes_str(config->options.host));
-    } else if (name.len == 5 && strncasecmp((const char *)name.data, "Match", 5) == 0) {
+    } else if (is_word(name, "Match")) {
         config->active = outer;
         ok = match_block(config, &words, &config->active, error);
-    } else if (config->active && name.len == 7 && strncasecmp((const char *)name.data, "Include", 7) == 0) {
-        ok = include(config, &words, user_file, error);
-    } else if (config->active &&
-               !(name.len == 7 && strncasecmp((const char *)name.data, "Include", 7) == 0)) {
+    } else if (is_word(name, "Include")) {
+        ok = !config->active || include(config, &words, user_file, error);
+    } else if (config->active) {
         int keyword = ly_config_keyword(name);
         if (keyword >= 0 && keyword < LY_CONFIG_COUNT)
             ok = ly_config_store(config, (LyConfigKeyword)keyword, &words, rest, error);
@@ -217,9 +225,10 @@ bool ly_config_read(LyConfig *config, const char *file, LyBytes text, bool user_
                        &found)) {
             if (found.code != LY_OK && !config->include_failed)
                 ly_error_prefix(&found, "%s line %u", file, number);
-            LyError *where = error ? error : config->include_error;
-            if (where)
-                *where = found;
+            if (error)
+                *error = found;
+            if (included)
+                *config->include_error = found;
             config->include_failed = included;
             return false;
         }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/memory.h"
+#include "base/auto.h"
 #include "config-private.h"
 
 typedef enum Kind { STRING, FLAG, ASK, NUMBER, TIME, SIZE, NAMES, LIST, WORDS, REST } Kind;
@@ -138,6 +138,11 @@ int ly_config_keyword(LyBytes name)
     return -1;
 }
 
+const char *ly_config_keyword_name(LyConfigKeyword keyword)
+{
+    return keywords[keyword].name;
+}
+
 LyConfig *ly_config_new(const LyConfigOptions *options)
 {
     LyConfig *config = ly_new(LyConfig);
@@ -259,14 +264,19 @@ bool ly_config_store(LyConfig *config, LyConfigKeyword keyword, const LyConfigVa
                      LyError *error)
 {
     Kind kind = keywords[keyword].kind;
-    bool whole_line = kind == REST || kind == SIZE;
+    bool whole_line = kind == REST;
     LyBytes first = whole_line ? rest : words->count ? ly_bytes_str(words->item[0]) : (LyBytes){0};
+    LY_AUTO_FREE char *size = NULL;
+    if (kind == SIZE && words->count == 2) {
+        size = ly_format("%s %s", words->item[0], words->item[1]);
+        first = ly_bytes_str(size);
+    }
     if (!valid(kind, first))
         return first.len == 0
                    ? ly_error_set(error, LY_ERROR_INVALID, "%s needs a value", keywords[keyword].name)
                    : ly_error_set(error, LY_ERROR_INVALID, "%s cannot be \"%s\"", keywords[keyword].name,
                                   LY_PRINTABLE(first));
-    if (!whole_line && kind != WORDS && words->count > 1)
+    if (!whole_line && kind != WORDS && words->count > (kind == SIZE ? 2u : 1u))
         return ly_error_set(error, LY_ERROR_INVALID, "%s takes one value; quote it if it has blanks",
                             keywords[keyword].name);
     LyConfigValues *values = &config->value[keyword];
@@ -280,6 +290,10 @@ bool ly_config_store(LyConfig *config, LyConfigKeyword keyword, const LyConfigVa
     }
     if (values->count)
         return true; /* the first value obtained wins */
+    /* Whichever of the two comes first keeps the other out. */
+    if ((keyword == LY_CONFIG_PROXY_JUMP && config->value[LY_CONFIG_PROXY_COMMAND].count) ||
+        (keyword == LY_CONFIG_PROXY_COMMAND && config->value[LY_CONFIG_PROXY_JUMP].count))
+        return true;
     if (kind == WORDS)
         for (size_t i = 0; i < words->count; i++)
             ly_config_values_add(values, ly_bytes_str(words->item[i]));
@@ -334,28 +348,4 @@ void ly_config_rekey_limit(const LyConfig *config, uint64_t *bytes, uint64_t *se
     LyBytes value = ly_bytes_str(ly_config_string(config, LY_CONFIG_REKEY_LIMIT));
     if (value.len)
         read_size(value, bytes, seconds);
-}
-
-bool ly_config_algorithms(const LyConfig *config, const LyCrypto *crypto, LyAlgorithms *algorithms,
-                          LyError *error)
-{
-    static const struct {
-        LyConfigKeyword keyword;
-        LyAlgorithmKind kind;
-    } lists[] = {
-        {LY_CONFIG_KEX_ALGORITHMS, LY_ALGORITHMS_KEX},
-        {LY_CONFIG_HOST_KEY_ALGORITHMS, LY_ALGORITHMS_HOST_KEY},
-        {LY_CONFIG_CIPHERS, LY_ALGORITHMS_CIPHER},
-        {LY_CONFIG_MACS, LY_ALGORITHMS_MAC},
-        {LY_CONFIG_PUBKEY_ACCEPTED_ALGORITHMS, LY_ALGORITHMS_USER_KEY},
-    };
-    for (size_t i = 0; i < LY_COUNT(lists); i++) {
-        const char *change = ly_config_string(config, lists[i].keyword);
-        if (change && !ly_algorithms_change(crypto, algorithms, lists[i].kind, ly_bytes_str(change), error))
-            return ly_error_prefix(error, "%s", keywords[lists[i].keyword].name);
-    }
-    const char *compression =
-        ly_config_flag(config, LY_CONFIG_COMPRESSION, false) ? "zlib@openssh.com,zlib,none" : "none";
-    return ly_algorithms_change(crypto, algorithms, LY_ALGORITHMS_COMPRESSION, ly_bytes_str(compression),
-                                error);
 }

@@ -52,6 +52,7 @@ typedef struct LyConfigOptions { /* copied */
     const char *home;       /* ~ and %d */
     uint32_t uid;           /* %i */
     const char *(*getenv)(void *user, const char *name); /* for ${VAR}; NULL: no variables */
+    LyCrypto *crypto;       /* for %C; borrowed; NULL: %C cannot be expanded */
     LyConfigSource source;
     LyLog log;
 } LyConfigOptions;
@@ -84,7 +85,7 @@ void ly_config_rekey_limit(const LyConfig *config, uint64_t *bytes, uint64_t *se
 /* Applies Ciphers, MACs, KexAlgorithms, HostKeyAlgorithms, PubkeyAcceptedAlgorithms and Compression. */
 bool ly_config_algorithms(const LyConfig *config, const LyCrypto *crypto, LyAlgorithms *algorithms, LyError *error);
 /* % tokens of a value by ssh_config(5)'s TOKENS: %% %C %d %h %i %k %L %l %n %p %r %u %j; `extra`: pairs of a letter and a
- * text, ended by a NULL text. LY_ERROR_INVALID for an unknown token. ~ and ${VAR} too when `files`. */
+ * text, ended by a NULL text. LY_ERROR_INVALID for an unknown token. ~ and ${VAR} too when `files`. `crypto` is for %C; NULL: that of the options. */
 bool ly_config_expand(const LyConfig *config, LyCrypto *crypto, const char *value, bool files, LyBuf *out, LyError *error);
 
 #endif

@@ -77,7 +77,11 @@ static void take_in(Pair *pair, int from, uint64_t delay_us)
         free(piece);
         return;
     }
-    *piece = (Piece){.due_us = now_us() + delay_us, .len = len > 0 ? (size_t)len : 0, .end = len <= 0};
+    /* Field by field: assigning a whole struct writes its padding too, where data begins. */
+    piece->due_us = now_us() + delay_us;
+    piece->len = len > 0 ? (size_t)len : 0;
+    piece->sent = 0;
+    piece->end = len <= 0;
     piece = realloc(piece, sizeof *piece + piece->len);
     to->ended = to->ended || piece->end;
     add_piece(to, piece);

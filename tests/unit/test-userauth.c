@@ -162,9 +162,11 @@ static void test_keyboard_interactive(void)
             .chunk = chunk, .user = &script, .on_userauth = questions_client, .on_request = questions_server};
         LySessionOptions client = pair_options(LY_CLIENT), server = pair_options(LY_SERVER);
         server.userauth.banner = "hello";
+        client.transport.rekey_packets = chunk ? 3 : 0; /* keys change between any two questions */
         pair_open(&pair, &client, &server);
         pump(&pair);
         assert_ready(&pair);
+        g_assert_true(chunk ? pair.newkeys >= 6 : pair.newkeys == 2);
         g_assert_cmpstr(script.trace->str, ==, "[hello]n:Password: -Token: +n:n:Password: -");
         g_string_free(script.trace, TRUE);
         pair_close(&pair);
@@ -494,6 +496,53 @@ static void test_algorithm_not_allowed(void)
     lone_free(&lone);
 }
 
+/* An ed25519 user certificate for user_key, signed by host_key as CA. */
+static LyBuf make_certificate(void)
+{
+    LyBuf blob = {0};
+    LyReader plain = ly_reader(ly_key_blob(user_key));
+    ly_get_string(&plain);
+    ly_put_cstring(&blob, "ssh-ed25519-cert-v01@openssh.com");
+    ly_put_cstring(&blob, "nonce");
+    ly_put_string(&blob, ly_get_string(&plain));
+    ly_put_u64(&blob, 1); /* serial */
+    ly_put_u32(&blob, 1); /* user */
+    ly_put_cstring(&blob, "id");
+    size_t mark = ly_put_string_begin(&blob);
+    ly_put_cstring(&blob, "alice");
+    ly_put_string_end(&blob, mark);
+    ly_put_u64(&blob, 0);
+    ly_put_u64(&blob, UINT64_MAX);
+    for (int i = 0; i < 3; i++)
+        ly_put_cstring(&blob, ""); /* critical options, extensions, reserved */
+    ly_put_string(&blob, ly_key_blob(host_key));
+    LyBuf signature = {0};
+    g_assert_true(ly_key_sign(host_key, (LyBytes){0}, ly_buf_bytes(&blob), &signature, NULL));
+    ly_put_string(&blob, ly_buf_bytes(&signature));
+    ly_buf_free(&signature);
+    return blob;
+}
+
+/* A certificate is proven with the key that it certifies, by the certificate's algorithm only. */
+static void test_certificate(void)
+{
+    LY_AUTO(ly_buf_free) LyBuf blob = make_certificate();
+    LyError error = {0};
+    LyKey *certified = ly_key_new_certified(user_key, ly_buf_bytes(&blob), &error);
+    g_assert_cmpstr(error.message, ==, "");
+    publickey_case(certified, "ssh-ed25519-cert-v01@openssh.com", true, false, 0);
+    Lone lone;
+    serve(&lone, 10);
+    LyBuf payload = signed_request(certified, "alice", "ssh-ed25519-cert-v01@openssh.com", (LyBytes){0},
+                                   "another session");
+    g_assert_false(give_server(&lone, &payload));
+    ly_userauth_put_publickey(&payload, LY_BYTES("alice"), false, LY_BYTES("ssh-ed25519"),
+                              ly_buf_bytes(&blob), (LyBytes){0});
+    g_assert_false(give_server(&lone, &payload));
+    lone_free(&lone);
+    ly_key_unref(certified);
+}
+
 static LyBuf info_response(uint32_t says, uint32_t has)
 {
     LyBuf payload = {0};
@@ -577,6 +626,7 @@ int main(int argc, char **argv)
     g_test_add_func("/userauth/server/services", test_services);
     g_test_add_func("/userauth/server/bad-signatures", test_bad_signatures);
     g_test_add_func("/userauth/server/algorithm-not-allowed", test_algorithm_not_allowed);
+    g_test_add_func("/userauth/server/certificate", test_certificate);
     g_test_add_func("/userauth/server/info-response-counts", test_info_response_counts);
     g_test_add_func("/userauth/server/truncated", test_server_truncated);
     int failed = g_test_run();

@@ -1,0 +1,134 @@
+/* What the files of LyClient share: its life and bytes (client.c), the way to the host (client-proxy.c), the host key
+ * (client-host-key.c), the order of methods (client-auth.c), identities (client-publickey.c). */
+#ifndef LY_LOOP_CLIENT_PRIVATE_H
+#define LY_LOOP_CLIENT_PRIVATE_H
+
+#include "loop/agent.h"
+#include "loop/client.h"
+#include "loop/destination-private.h"
+
+typedef struct LyAuth LyAuth;
+typedef void (*LyClientAnswered)(LyClient *client, const char *answer);
+
+struct LyClient {
+    LyLoop *loop;
+    LyDestination *destination;
+    LyClientEvents events;
+    unsigned depth; /* calls from the loop that are under way: freeing waits for them */
+    bool dead;      /* freed by its owner: no event any more */
+    bool ended;     /* closed was told */
+    bool draining;  /* events are being pulled: whoever answers from within need not */
+
+    /* the way to the host */
+    LyConnect *connect;
+    uint64_t attempts_left;
+    LyClient *jump;
+    LyChannel *jump_channel;
+    struct LyJumpCarrier *jump_carrier; /* what `carrier` is then */
+    LyCarrier *carrier;
+    LyTask start, flush;
+    LyTimer *timer; /* the next attempt, the opening of the jump's channel, then the session's deadline */
+    uint64_t timer_us;
+    uint64_t until_us; /* when ConnectTimeout ends */
+
+    LySession *session;
+    LyAlgorithms algorithms; /* offered on this connection */
+    bool ready, want_write;
+    bool paused;      /* the input buffer is full and a question open */
+    bool input_ended; /* the peer closed its side */
+    LyKey *host_key; /* asked about */
+    unsigned host_key_questions;
+    bool host_key_new_type;
+    bool passwords_forbidden; /* the host key changed and StrictHostKeyChecking is off */
+    LyAuth *auth;
+    LyClientAnswered answered; /* takes the answer to the open question; NULL: none is open */
+};
+
+/* client.c */
+/* Around every entry from the loop; leave() may free the client. */
+void ly_client_enter(LyClient *client);
+void ly_client_leave(LyClient *client);
+/* Pulls events, then sees to output and deadlines. */
+void ly_client_resume(LyClient *client);
+/* Ends it before or outside of a session. */
+void ly_client_end(LyClient *client, const LyError *error, bool final);
+/* Asks a person; `answered` gets NULL at once when nobody can be asked. */
+void ly_client_ask(LyClient *client, LyAskKind kind, const char *text, bool echo, bool retry,
+                   LyClientAnswered answered);
+bool ly_client_may_ask(const LyClient *client);
+void ly_client_carrier_made(LyClient *client, LyCarrier *carrier);
+void ly_client_set_timer(LyClient *client, uint64_t at_us);
+const LyLog *ly_client_log(const LyClient *client);
+
+/* client-proxy.c */
+void ly_client_begin(LyClient *client);
+void ly_client_timed_out(LyClient *client);
+void ly_client_release_way(LyClient *client);
+/* A sentence's beginning for what went wrong with the carrier. */
+const char *ly_client_way_name(const LyClient *client);
+
+/* client-host-key.c */
+void ly_client_check_host_key(LyClient *client, LyKey *key);
+
+/* client-auth.c */
+typedef enum LyAuthMethod {
+    LY_AUTH_NONE,
+    LY_AUTH_HOSTBASED,
+    LY_AUTH_PUBLICKEY,
+    LY_AUTH_KEYBOARD_INTERACTIVE,
+    LY_AUTH_PASSWORD,
+    LY_AUTH_METHOD_COUNT,
+} LyAuthMethod;
+
+/* A key to try, in the order of trying. */
+typedef struct LyCandidate {
+    LyKey *key;           /* public half or certificate; NULL: hidden in identity's file */
+    LyIdentity *identity; /* the file that can sign; NULL: none */
+    bool agent;           /* the agent can sign, */
+    LyBytes agent_blob;   /* asked for by this blob (owned) */
+    bool tried;
+    const char *path;     /* for messages */
+} LyCandidate;
+
+struct LyAuth {
+    char *methods; /* that can continue, as the server said last */
+    bool done[LY_AUTH_METHOD_COUNT];
+    unsigned tried[LY_AUTH_METHOD_COUNT];
+    unsigned partial_count;
+    unsigned passwords, dialogues; /* of NumberOfPasswordPrompts */
+    bool password_remembered, response_remembered; /* the remembered one was tried */
+    LyBytes password, new_password;                /* in secret memory: sent last, to be remembered */
+    LyBytes *responses; /* in secret memory */
+    size_t response_count, prompt_count;
+    const LyPrompt *prompts;
+    char *prompt_head;  /* name and instruction */
+    char *single_prompt; /* text of the only, hidden prompt answered last */
+    LyBytes single_response;
+
+    LyAgentConnection *agent;
+    bool identities_ready, agent_bound;
+    LyCandidate *candidates;
+    size_t candidate_count;
+    LyCandidate *current;
+    char *algorithm;
+    unsigned passphrases;
+    size_t host_key_next; /* hostbased */
+    LyJob *job;
+};
+
+void ly_auth_event(LyClient *client, const LyUserauthClientEvent *event);
+void ly_auth_succeeded(LyClient *client);
+void ly_auth_free(LyAuth *auth);
+/* The next attempt, or the end with its sentence. */
+void ly_auth_try_next(LyClient *client);
+/* "sign-in to user@host failed: tried ..." without what the server offers. */
+void ly_auth_sentence(LyClient *client, LyBuf *out);
+uint64_t ly_auth_prompts_allowed(const LyClient *client);
+
+/* client-publickey.c; true: something was begun */
+bool ly_auth_publickey(LyClient *client);
+bool ly_auth_hostbased(LyClient *client);
+void ly_auth_publickey_ok(LyClient *client);
+void ly_auth_candidates_clear(LyAuth *auth);
+
+#endif

@@ -1,0 +1,148 @@
+/* The kernel's side: the session, its descriptor in the loop, the capabilities. Requests are read and handled one after the other;
+ * a handler sends and returns, and the answer goes out when the server's came. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cache.h"
+#include "file.h"
+#include "kernel.h"
+
+enum { REQUESTS_A_WAKEUP = 32, BACKGROUND_MAX = 512, CONGESTION = 400, INIT_MS = 10 * 1000 };
+
+static void fs_init(void *user, struct fuse_conn_info *conn)
+{
+    Mount *mount = user;
+    const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA |
+                            FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
+    /* Chosen one by one: not splice (slower for memory), not the write-back cache (it overwrites what others wrote), not
+     * HANDLE_KILLPRIV (the server's system does that). */
+    conn->want = conn->capable & wanted;
+    conn->max_background = BACKGROUND_MAX;
+    conn->congestion_threshold = CONGESTION;
+    conn->time_gran = 1000000000; /* SFTP has whole seconds: the kernel is not to invent the rest */
+    mount->initialised = true;
+}
+
+const struct fuse_lowlevel_ops mount_operations = {
+    .init = fs_init,
+    .lookup = fs_lookup,
+    .forget = fs_forget,
+    .forget_multi = fs_forget_multi,
+    .getattr = fs_getattr,
+    .setattr = fs_setattr,
+    .readlink = fs_readlink,
+    .statfs = fs_statfs,
+    .mknod = fs_mknod,
+    .mkdir = fs_mkdir,
+    .unlink = fs_unlink,
+    .rmdir = fs_rmdir,
+    .symlink = fs_symlink,
+    .rename = fs_rename,
+    .link = fs_link,
+    .opendir = fs_opendir,
+    .readdir = fs_readdir,
+    .readdirplus = fs_readdirplus,
+    .releasedir = fs_releasedir,
+    .open = fs_open,
+    .create = fs_create,
+    .read = fs_read,
+    .write = fs_write,
+    .flush = fs_flush,
+    .release = fs_release,
+    .fsync = fs_fsync,
+    .copy_file_range = fs_copy_file_range,
+};
+
+/* One request. False when there is none now, or the session is over. */
+static bool take_request(Mount *mount)
+{
+    int len = fuse_session_receive_buf(mount->session, &mount->input);
+    if (len == -EINTR)
+        return true;
+    if (len > 0)
+        fuse_session_process_buf(mount->session, &mount->input);
+    else if (len != -EAGAIN)
+        fuse_session_exit(mount->session); /* unmounted, or the descriptor is of no use any more */
+    return len > 0;
+}
+
+static void readable(void *user, unsigned events)
+{
+    Mount *mount = user;
+    for (int i = 0; i < REQUESTS_A_WAKEUP && take_request(mount); i++)
+        ;
+    if (!fuse_session_exited(mount->session))
+        return;
+    ly_watch_free(mount->watch);
+    mount->watch = NULL;
+    mount->ended(mount->user);
+}
+
+static void build_arguments(const Mount *mount, struct fuse_args *args)
+{
+    const MountOptions *options = &mount->options;
+    LyBuf text = {0};
+    fuse_opt_add_arg(args, "lanyardfs");
+    if (options->debug)
+        fuse_opt_add_arg(args, "-d");
+    ly_buf_add_format(&text, "fsname=");
+    for (const char *at = options->source ? options->source : "lanyardfs"; *at; at++) {
+        if (*at == ',' || *at == '\\') /* as libfuse's option parser reads it */
+            ly_buf_add_str(&text, "\\");
+        ly_buf_add(&text, ly_bytes(at, 1));
+    }
+    ly_buf_add_format(&text, ",subtype=%s", options->subtype ? options->subtype : "sshfs");
+    if (options->read_only)
+        ly_buf_add_str(&text, ",ro");
+    if (options->fuse_options && options->fuse_options[0])
+        ly_buf_add_format(&text, ",%s", options->fuse_options);
+    fuse_opt_add_arg(args, "-o");
+    fuse_opt_add_arg(args, ly_buf_str(&text));
+    ly_buf_free(&text);
+}
+
+bool kernel_mount(Mount *mount, LyError *error)
+{
+    struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+    build_arguments(mount, &args);
+    mount->session = fuse_session_new(&args, &mount_operations, sizeof mount_operations, mount);
+    fuse_opt_free_args(&args);
+    if (!mount->session)
+        return ly_error_set(error, LY_ERROR_INVALID, "libfuse refuses the mount options");
+    if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
+        fuse_session_destroy(mount->session);
+        mount->session = NULL;
+        return ly_error_set(error, LY_ERROR_IO, "cannot mount on %s (is it an empty directory of yours, and /dev/fuse usable?)",
+                            mount->options.mountpoint);
+    }
+    mount->mounted = true;
+    int fd = fuse_session_fd(mount->session);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    while (!mount->initialised && !fuse_session_exited(mount->session)) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (poll(&ready, 1, INIT_MS) == 0)
+            break;
+        take_request(mount);
+    }
+    if (!mount->initialised)
+        return ly_error_set(error, LY_ERROR_IO, "the kernel did not start the mount on %s", mount->options.mountpoint);
+    mount->watch = ly_watch_new(mount->loop, fd, LY_READABLE, readable, mount);
+    return true;
+}
+
+void kernel_unmount(Mount *mount)
+{
+    if (!mount->session)
+        return;
+    ly_watch_free(mount->watch);
+    mount->watch = NULL;
+    if (mount->mounted)
+        fuse_session_unmount(mount->session);
+    fuse_session_destroy(mount->session);
+    mount->session = NULL;
+    free(mount->input.mem);
+    mount->input = (struct fuse_buf){0};
+}

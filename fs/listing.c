@@ -1,0 +1,274 @@
+#include <errno.h>
+
+#include "listing.h"
+
+enum { WINDOW_FIRST = 2, WINDOW_MAX = 32, TABLE_FIRST = 64, NAME_MAX_LEN = 255, ENTRIES_MAX = 4 << 20,
+       KEPT_ENTRIES_MAX = 256 * 1024 };
+
+static void send_requests(Listing *listing);
+
+bool listing_name_valid(LyBytes name)
+{
+    return name.len > 0 && name.len <= NAME_MAX_LEN && !memchr(name.data, '/', name.len) && !memchr(name.data, 0, name.len) &&
+           !ly_bytes_is(name, ".") && !ly_bytes_is(name, "..");
+}
+
+LyBytes listing_name(const Listing *listing, const ListingEntry *entry)
+{
+    return ly_bytes(listing->names + entry->name_at, entry->name_len);
+}
+
+static size_t hash_of(LyBytes name)
+{
+    return (size_t)inode_natural_number(0, name);
+}
+
+/* The table's place of a name: that of its entry, or the free one where it would go. */
+static size_t place_of(const Listing *listing, LyBytes name)
+{
+    size_t mask = listing->table_room - 1, at = hash_of(name) & mask;
+    while (listing->table[at] && !ly_bytes_equal(listing_name(listing, &listing->entries[listing->table[at] - 1]), name))
+        at = (at + 1) & mask;
+    return at;
+}
+
+static void grow_table(Listing *listing)
+{
+    ly_free(listing->table);
+    listing->table_room = listing->table_room ? 2 * listing->table_room : TABLE_FIRST;
+    listing->table = ly_new_array(uint32_t, listing->table_room);
+    for (size_t i = 0; i < listing->count; i++)
+        listing->table[place_of(listing, listing_name(listing, &listing->entries[i]))] = (uint32_t)i + 1;
+}
+
+ListingEntry *listing_find(const Listing *listing, LyBytes name)
+{
+    if (!listing->table_room)
+        return NULL;
+    uint32_t index = listing->table[place_of(listing, name)];
+    ListingEntry *entry = index ? &listing->entries[index - 1] : NULL;
+    return entry && !entry->removed ? entry : NULL;
+}
+
+static void add(Listing *listing, LyBytes name, const LySftpAttrs *attrs)
+{
+    if (2 * listing->count >= listing->table_room)
+        grow_table(listing);
+    size_t at = place_of(listing, name);
+    ListingEntry *entry = listing->table[at] ? &listing->entries[listing->table[at] - 1] : NULL;
+    if (!entry) {
+        if (listing->count == listing->room) {
+            listing->room = listing->room ? 2 * listing->room : 32;
+            listing->entries = ly_realloc(listing->entries, listing->room * sizeof *listing->entries);
+        }
+        if (listing->names_room - listing->names_len < name.len) {
+            listing->names_room = LY_MAX(2 * listing->names_room, listing->names_len + LY_MAX(name.len, 512u));
+            listing->names = ly_realloc(listing->names, listing->names_room);
+        }
+        memcpy(listing->names + listing->names_len, name.data, name.len);
+        entry = &listing->entries[listing->count++];
+        *entry = (ListingEntry){.name_at = listing->names_len, .name_len = (uint16_t)name.len};
+        listing->names_len += name.len;
+        listing->table[at] = (uint32_t)listing->count;
+    } else if (attrs && entry->removed) {
+        return; /* we removed it while the listing was on its way */
+    }
+    entry->removed = false;
+    entry->has_attrs = attrs != NULL;
+    if (attrs)
+        entry->attrs = *attrs;
+}
+
+void listing_add_name(Listing *listing, LyBytes name)
+{
+    add(listing, name, NULL);
+    listing->changed |= listing->state == LISTING_LOADING;
+}
+
+void listing_remove_name(Listing *listing, LyBytes name)
+{
+    ListingEntry *entry = listing_find(listing, name);
+    if (entry)
+        entry->removed = true;
+    listing->changed |= listing->state == LISTING_LOADING;
+}
+
+void listing_forget_attrs(Listing *listing, LyBytes name)
+{
+    ListingEntry *entry = listing_find(listing, name);
+    if (entry)
+        entry->has_attrs = false;
+    listing->changed |= listing->state == LISTING_LOADING;
+}
+
+static void wake(Listing *listing)
+{
+    LyList woken;
+    ly_list_init(&woken);
+    ly_list_each(&listing->waiters, Operation, queue, each) {
+        ly_link_remove(&each->queue);
+        ly_list_append(&woken, &each->queue);
+    }
+    Operation *operation;
+    listing_ref(listing);
+    while ((operation = ly_list_first(&woken, Operation, queue))) {
+        ly_link_remove(&operation->queue);
+        operation->start(operation);
+    }
+    listing_unref(listing);
+}
+
+static void ignore_done(void *user, LySftpReply *reply)
+{
+}
+
+static void end(Listing *listing, ListingState state, int error)
+{
+    LySftpClient *client = mount_client(listing->mount);
+    if (listing->handle_len && client)
+        ly_sftp_close(client, ly_bytes(listing->handle, listing->handle_len), ignore_done, NULL);
+    listing->handle_len = 0;
+    listing->state = state;
+    listing->error = error;
+    listing->opened = true;
+    /* Changed underway: its handles read it to the end, lookups do not ask it. */
+    listing->complete_us = listing->changed ? 0 : mount_now_us(listing->mount);
+}
+
+static void take_names(Listing *listing, LySftpReply *reply)
+{
+    const LyLog *log = &listing->mount->options.log;
+    LySftpName name;
+    while (ly_sftp_reply_name(reply, &name)) {
+        if (ly_bytes_is(name.filename, ".") || ly_bytes_is(name.filename, ".."))
+            continue;
+        if (!listing_name_valid(name.filename))
+            ly_log(log, LY_LOG_WARNING, "the server sent an impossible file name, which is left out: %s",
+                   LY_PRINTABLE(name.filename));
+        else if (listing->count >= ENTRIES_MAX)
+            listing->error = EOVERFLOW;
+        else
+            add(listing, name.filename, name.attrs.flags & SSH_FILEXFER_ATTR_PERMISSIONS ? &name.attrs : NULL);
+    }
+}
+
+static void names_done(void *user, LySftpReply *reply)
+{
+    Listing *listing = user;
+    listing->in_flight--;
+    if (reply->status == SSH_FX_OK && reply->type == LY_SFTP_REPLY_NAME) {
+        take_names(listing, reply);
+        listing->at_end |= listing->error != 0;
+        listing->window = LY_MIN(2 * listing->window, (uint32_t)WINDOW_MAX);
+    } else {
+        int error = failure_plain_errno(FAILED_OTHER, reply->status);
+        if (reply->status != SSH_FX_EOF && !listing->error)
+            listing->error = error > 0 ? error : EIO;
+        listing->at_end = true;
+    }
+    if (!listing->at_end)
+        send_requests(listing);
+    if (listing->in_flight == 0 && listing->state == LISTING_LOADING)
+        end(listing, listing->error ? LISTING_FAILED : LISTING_COMPLETE, listing->error);
+    wake(listing);
+    listing_unref(listing);
+}
+
+static void send_requests(Listing *listing)
+{
+    LySftpClient *client = mount_client(listing->mount);
+    while (client && listing->in_flight < listing->window) {
+        if (!ly_sftp_readdir(client, ly_bytes(listing->handle, listing->handle_len), names_done, listing))
+            break;
+        listing->in_flight++;
+        listing_ref(listing);
+    }
+    if (listing->in_flight == 0)
+        listing->error = EIO;
+}
+
+static void open_done(void *user, LySftpReply *reply)
+{
+    Listing *listing = user;
+    if (reply->status != SSH_FX_OK) {
+        int error = failure_plain_errno(FAILED_OTHER, reply->status);
+        end(listing, LISTING_FAILED, error > 0 ? error : ENOTDIR);
+    } else {
+        listing->opened = true;
+        listing->handle_len = reply->handle.len;
+        memcpy(listing->handle, reply->handle.data, reply->handle.len);
+        listing->window = WINDOW_FIRST;
+        send_requests(listing);
+        if (listing->in_flight == 0)
+            end(listing, LISTING_FAILED, EIO);
+    }
+    wake(listing);
+    listing_unref(listing);
+}
+
+Listing *listing_new(Mount *mount, const Inode *directory)
+{
+    Listing *listing = ly_new(Listing);
+    LySftpClient *client = mount_client(mount);
+    LyBytes path;
+    listing->mount = mount;
+    listing->refs = 1;
+    ly_list_init(&listing->waiters);
+    mount->statistics.listings++;
+    if (!mount_path(mount, directory, (LyBytes){0}, &path))
+        end(listing, LISTING_FAILED, directory->gone ? ENOENT : ENAMETOOLONG);
+    else if (!client || !ly_sftp_opendir(client, path, open_done, listing))
+        end(listing, LISTING_FAILED, EIO);
+    else
+        listing_ref(listing);
+    return listing;
+}
+
+void listing_ref(Listing *listing)
+{
+    listing->refs++;
+}
+
+void listing_unref(Listing *listing)
+{
+    if (!listing || --listing->refs)
+        return;
+    ly_link_remove(&listing->link);
+    ly_free(listing->entries);
+    ly_free(listing->names);
+    ly_free(listing->table);
+    ly_free(listing);
+}
+
+void listing_keep(Listing *listing, Inode *inode)
+{
+    listing->keeper = inode;
+    ly_list_append(&listing->mount->listings, &listing->link);
+    mount_trim_later(listing->mount);
+}
+
+void listing_drop(Inode *inode)
+{
+    Listing *listing = inode->listing;
+    if (!listing)
+        return;
+    inode->listing = NULL;
+    listing->keeper = NULL;
+    ly_link_remove(&listing->link);
+    listing_unref(listing);
+}
+
+bool listings_expire(Mount *mount)
+{
+    size_t total = 0;
+    ly_list_each(&mount->listings, Listing, link, each)
+        total += each->count;
+    ly_list_each(&mount->listings, Listing, link, each) {
+        bool fresh = each->complete_us && mount_now_us(mount) - each->complete_us < mount->options.dir_cache_us;
+        if (each->state != LISTING_LOADING && (!fresh || total > KEPT_ENTRIES_MAX)) {
+            total -= each->count;
+            listing_drop(each->keeper);
+        }
+    }
+    return !ly_list_empty(&mount->listings);
+}

@@ -1,0 +1,184 @@
+/* connect [-46v] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST COMMAND...: signs in as ssh(1) does
+ * and runs a command; its output is printed, its exit status passed on; 255 when there is no connection, 254 when it is final. With
+ * -n, that many connections to the same destination follow one another. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "loop/client.h"
+#include "loop/prompt.h"
+
+typedef struct Program {
+    LyLoop *loop;
+    LyClient *client;
+    LyPrompter *prompter;
+    LyBuf command;
+    int status;
+    bool talkative;
+} Program;
+
+static void log_line(void *user, LyLogLevel level, const char *message)
+{
+    fprintf(stderr, "%s%s\n", level <= LY_LOG_WARNING ? "warning: " : "log: ", message);
+}
+
+static void answered(void *user, const char *answer)
+{
+    Program *program = user;
+    ly_client_answer(program->client, answer);
+}
+
+static void ask(void *user, const LyAsk *question)
+{
+    Program *program = user;
+    ly_prompter_ask(program->prompter, question->text, question->echo, false, answered, program);
+}
+
+static void ready(void *user)
+{
+    Program *program = user;
+    LyChannelOptions options = {0};
+    ly_channel_open(ly_session_connection(ly_client_session(program->client)), LY_BYTES("session"), (LyBytes){0},
+                    &options);
+}
+
+static void event(void *user, const LyConnectionEvent *happened)
+{
+    Program *program = user;
+    switch (happened->type) {
+    case LY_CHANNEL_OPENED:
+        ly_channel_exec(happened->channel, ly_buf_bytes(&program->command), 1);
+        ly_channel_eof(happened->channel);
+        break;
+    case LY_CHANNEL_DATA:
+    case LY_CHANNEL_STDERR:
+        fwrite(happened->data.data, 1, happened->data.len,
+               happened->type == LY_CHANNEL_DATA ? stdout : stderr);
+        ly_channel_consumed(happened->channel, happened->data.len);
+        break;
+    case LY_CHANNEL_EXIT_STATUS:
+        program->status = (int)happened->number;
+        break;
+    case LY_CHANNEL_CLOSED:
+    case LY_CHANNEL_OPEN_FAILED:
+        ly_loop_quit(program->loop);
+        break;
+    case LY_CHANNEL_OPEN_REQUEST:
+        ly_channel_refuse(happened->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "");
+        break;
+    case LY_GLOBAL_REQUEST:
+        if (happened->want_reply)
+            ly_global_reply(ly_session_connection(ly_client_session(program->client)), false, (LyBytes){0});
+        break;
+    default:
+        break;
+    }
+}
+
+static void banner(void *user, LyBytes text)
+{
+    fprintf(stderr, "banner: %s\n", LY_PRINTABLE(text));
+}
+
+static void closed(void *user, const LyError *error, bool final)
+{
+    Program *program = user;
+    fprintf(stderr, "%s\n", error->message);
+    program->status = final ? 254 : 255;
+    ly_client_free(program->client);
+    program->client = NULL;
+    ly_loop_quit(program->loop);
+}
+
+static int run(Program *program, const LyDestinationOptions *options, int times)
+{
+    LyError error = {0};
+    LyDestination *destination = ly_destination_new(options, &error);
+    if (!destination) {
+        fprintf(stderr, "%s\n", error.message);
+        return 254;
+    }
+    for (int i = 0; i < times && (i == 0 || program->status == 0); i++) {
+        LyClientEvents events = {
+            .ask = ask, .ready = ready, .event = event, .banner = banner, .closed = closed, .user = program};
+        program->status = 255;
+        program->client = ly_client_new(program->loop, destination, &events);
+        ly_loop_run(program->loop);
+        ly_client_free(program->client);
+        program->client = NULL;
+    }
+    ly_destination_unref(destination);
+    return program->status;
+}
+
+int main(int argc, char **argv)
+{
+    Program program = {0};
+    const char *settings[64] = {0};
+    char *made[64] = {0};
+    size_t count = 0;
+    LyDestinationOptions options = {.settings = settings};
+    int option, times = 1;
+    while ((option = getopt(argc, argv, "+46vn:p:l:i:F:o:")) != -1 && count < LY_COUNT(settings) - 1) {
+        switch (option) {
+        case '4':
+            settings[count++] = "AddressFamily=inet";
+            break;
+        case '6':
+            settings[count++] = "AddressFamily=inet6";
+            break;
+        case 'v':
+            program.talkative = true;
+            break;
+        case 'n':
+            times = atoi(optarg);
+            break;
+        case 'p':
+            options.port = (uint16_t)atoi(optarg);
+            break;
+        case 'l':
+            options.user = optarg;
+            break;
+        case 'i':
+            settings[count] = made[count] = ly_format("IdentityFile=%s", optarg);
+            count++;
+            break;
+        case 'F':
+            options.config_file = optarg;
+            break;
+        case 'o':
+            settings[count++] = optarg;
+            break;
+        default:
+            return 2;
+        }
+    }
+    if (optind >= argc)
+        return 2;
+    options.host = argv[optind++];
+    char *at = strrchr(options.host, '@');
+    if (at) {
+        *at = 0;
+        options.user = options.host;
+        options.host = at + 1;
+    }
+    for (int i = optind; i < argc; i++)
+        ly_buf_add_format(&program.command, "%s%s", i > optind ? " " : "", argv[i]);
+    signal(SIGPIPE, SIG_IGN);
+    options.log = (LyLog){.write = log_line, .level = program.talkative ? LY_LOG_DEBUG : LY_LOG_WARNING};
+    options.crypto = ly_crypto_new(0, NULL);
+    program.loop = ly_loop_new(NULL);
+    program.prompter = ly_prompter_new(program.loop, true);
+    int status = run(&program, &options, times);
+    ly_prompter_free(program.prompter);
+    ly_loop_free(program.loop);
+    ly_crypto_unref(options.crypto);
+    ly_buf_free(&program.command);
+    for (size_t i = 0; i < count; i++)
+        ly_free(made[i]);
+    fflush(stdout);
+    return status;
+}
