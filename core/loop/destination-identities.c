@@ -10,8 +10,6 @@
 
 #define KEY_FILE_LIMIT ((size_t)1 << 20)
 
-LY_DEFINE_AUTO(LyKey, ly_key_unref);
-
 void ly_destination_remember(LyBytes *secret, LyBytes value)
 {
     LyBytes copy = value.len ? ly_secret_copy(value) : (LyBytes){0};
