@@ -188,6 +188,15 @@ static void agent_replies(void)
     ly_buf_free(&blob);
 }
 
+static void command_lines(void)
+{
+    put_file("options", "sshfs",
+             LY_BYTES("alice@[::1]:/srv/a\n/mnt\n-p2222\n-oreconnect,idmap=user,uid=1000\n-C\n-F\n/etc/x\n"
+                      "-o\nssh_command=a\\,b,ServerAliveInterval=15,allow_other,cache_timeout=5\n-f\n"));
+    put_file("options", "help", LY_BYTES("--help\n"));
+    put_file("options", "uri", LY_BYTES("sftp://alice@host:22/dir\n/mnt\n-ouidfile=/a,gidfile=/b\n-d\n"));
+}
+
 /* ---- transport ---- */
 
 /* What each side says until the keys are there: the clear bytes of a real exchange. */
@@ -384,8 +393,8 @@ static void userauth_requests(void)
 static void userauth_answers(void)
 {
     LyBuf input = {0}, payload = {0};
-    static const LyPrompt prompts[] = {{LY_BYTES("Password: "), false}, {LY_BYTES("Code: "), true}};
-    static const struct {
+    const LyPrompt prompts[] = {{LY_BYTES("Password: "), false}, {LY_BYTES("Code: "), true}};
+    const struct {
         uint8_t choice;
         LyBytes payload;
     } rows[] = {{0, LY_BYTES("\x06\0\0\0\x0cssh-userauth")},
@@ -600,6 +609,7 @@ int main(int argc, char **argv)
     key_lines();
     config_texts();
     agent_replies();
+    command_lines();
     transports();
     clear_packets();
     pairs();

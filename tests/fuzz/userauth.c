@@ -9,7 +9,7 @@ enum { AS_SERVER = 1 };
 
 static void answer_server(LyUserauthServer *auth, const LyUserauthRequest *request, uint8_t choice)
 {
-    static const LyPrompt prompts[] = {{LY_BYTES("Password: "), false}, {LY_BYTES("Code: "), true}};
+    const LyPrompt prompts[] = {{LY_BYTES("Password: "), false}, {LY_BYTES("Code: "), true}};
     FUZZ_ASSERT(!request->proven || request->key);
     switch (choice % 8) {
     case 0:
