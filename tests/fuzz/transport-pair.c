@@ -128,7 +128,7 @@ static void choose(LyAlgorithms *algorithms, uint8_t choice)
         {"curve25519-sha256", "aes256-ctr", "hmac-sha2-512", "none"},
         {"sntrup761x25519-sha512@openssh.com", "aes128-gcm@openssh.com", "", "zlib@openssh.com"},
         {"diffie-hellman-group14-sha256", "aes128-ctr", "hmac-sha2-256", "zlib"},
-        {"diffie-hellman-group-exchange-sha256", "aes192-ctr", "hmac-sha2-256", "none"},
+        {"diffie-hellman-group-exchange-sha256", "3des-cbc", "hmac-sha2-256", "none"},
         {"ecdh-sha2-nistp521", "aes128-ctr", "umac-64-etm@openssh.com", "none"},
     };
     static const LyAlgorithmKind kinds[] = {LY_ALGORITHMS_KEX, LY_ALGORITHMS_CIPHER, LY_ALGORITHMS_MAC,
