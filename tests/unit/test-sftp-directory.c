@@ -380,6 +380,18 @@ static void test_extensions(const void *mode)
     g_assert_true(ly_bytes_is(ly_get_string(&groups), "root") && ly_reader_done(&groups) &&
                   ly_reader_done(&reader));
 
+    /* One request does not look up as many ids as fit into a packet: the first 1024 have names. */
+    enum { IDS = 2000 };
+    uint32_t ids[IDS];
+    for (size_t i = 0; i < IDS; i++)
+        ids[i] = getuid();
+    OK(ly_sftp_users_groups, ids, IDS, NULL, 0);
+    reader = ly_reader(HANDLE(pair->result.extended));
+    users = ly_reader(ly_get_string(&reader));
+    for (size_t i = 0; i < IDS; i++)
+        g_assert_true((ly_get_string(&users).len > 0) == (i < 1024));
+    g_assert_true(ly_reader_done(&users));
+
     const char *home = tree.mode == OPEN ? getpwuid(geteuid())->pw_dir : "/sub";
     OK(ly_sftp_home_directory, LY_BYTES(""));
     g_assert_cmpstr(pair->result.names->pdata[0], ==, home);
