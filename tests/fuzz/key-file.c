@@ -10,7 +10,8 @@ enum { WITH_PASSPHRASE = 1, PUBLIC_HALF = 2, WRITE_ENCRYPTED = 4 };
 static void written_and_read_again(LyKey *key, bool encrypted)
 {
     LyCrypto *crypto = fuzz_crypto();
-    LyKeyWriteOptions options = {.passphrase = encrypted ? LY_BYTES("secret") : (LyBytes){0}, .bcrypt_rounds = 1};
+    LyKeyWriteOptions options = {.passphrase = encrypted ? LY_BYTES("secret") : (LyBytes){0},
+                                 .bcrypt_rounds = 1};
     LyBuf text = {0};
     if (ly_key_write_openssh(crypto, key, &options, &text, NULL)) {
         LyKeyReadOptions reading = {.have_passphrase = true, .passphrase = LY_BYTES("secret")};

@@ -95,7 +95,8 @@ static void cut_and_flip(const Input *input, uint64_t until_ms)
         run(input->data, len);
     }
     for (size_t bit = 0; bit < 8 * LY_MIN(input->len, (size_t)FLIPPED) && now_ms() < until_ms; bit++) {
-        snprintf(current, sizeof current, "%s with bit %zu of byte %zu flipped", input->path, bit % 8, bit / 8);
+        snprintf(current, sizeof current, "%s with bit %zu of byte %zu flipped", input->path, bit % 8,
+                 bit / 8);
         input->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
         run(input->data, input->len);
         input->data[bit / 8] ^= (uint8_t)(1 << bit % 8);

@@ -88,8 +88,8 @@ static void key_blobs(void)
                         {"cert-host-rsa", cert_host_rsa}};
     LyBuf blob = {0};
     for (size_t i = 0; i < LY_COUNT(certificates); i++)
-        key_blob_seed(certificates[i].name, line_blob(certificates[i].line, &blob), (LyBytes){0}, (LyBytes){0},
-                      (LyBytes){0});
+        key_blob_seed(certificates[i].name, line_blob(certificates[i].line, &blob), (LyBytes){0},
+                      (LyBytes){0}, (LyBytes){0});
     for (size_t i = 0; i < LY_COUNT(public_samples); i++)
         key_blob_seed(public_samples[i].name, line_blob(public_samples[i].line, &blob), (LyBytes){0},
                       LY_BYTES("m"), (LyBytes){0});
@@ -145,12 +145,13 @@ static void key_lines(void)
 
 static void config_texts(void)
 {
-    static const char block[] = "Host w* !x \"y z\"\n  HostName %h.example\n  Port=2222\n  User %u\n"
-                                "Match host *.example exec \"test %h\" user alice\n  ProxyJump a@b:1,c\n"
-                                "Match final all\n  IdentityFile ~/.ssh/${X}_%r_%C\nInclude other /abs/*\n"
-                                "Host *\n  ConnectTimeout 1h30m\n  RekeyLimit 1G 1h\n  Ciphers +aes*\n"
-                                "  MACs -hmac-sha1\n  KexAlgorithms ^curve*\n  ProxyCommand nc %h %p \"%%\"\n"
-                                "  SendEnv LANG\n  UserKnownHostsFile a b \"c d\"\n  ServerAliveInterval 15\n";
+    static const char block[] =
+        "Host w* !x \"y z\"\n  HostName %h.example\n  Port=2222\n  User %u\n"
+        "Match host *.example exec \"test %h\" user alice\n  ProxyJump a@b:1,c\n"
+        "Match final all\n  IdentityFile ~/.ssh/${X}_%r_%C\nInclude other /abs/*\n"
+        "Host *\n  ConnectTimeout 1h30m\n  RekeyLimit 1G 1h\n  Ciphers +aes*\n"
+        "  MACs -hmac-sha1\n  KexAlgorithms ^curve*\n  ProxyCommand nc %h %p \"%%\"\n"
+        "  SendEnv LANG\n  UserKnownHostsFile a b \"c d\"\n  ServerAliveInterval 15\n";
     put_file("config", "all", LY_BYTES(block));
     static const char *const words[] = {"yes", "1", "1h30m", "none", "+a,b", "~/x %d ${HOME}", "\"a b\" c"};
 #define CONFIG_ROW(name, text, kind) text,
@@ -231,8 +232,8 @@ static void transports(void)
 
 static void put_kexinit(LyBuf *out, const char *kex)
 {
-    static const char *const rest[] = {"ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256",
-                                       "hmac-sha2-256", "none", "none", "", ""};
+    static const char *const rest[] = {
+        "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256", "hmac-sha2-256", "none", "none", "", ""};
     ly_put_u8(out, SSH_MSG_KEXINIT);
     ly_buf_add(out, ly_bytes((uint8_t[16]){7}, 16));
     ly_put_cstring(out, kex);
@@ -451,9 +452,12 @@ static void put_channel_life(LyBuf *input, uint32_t id)
     put_channel(input, 1, SSH_MSG_CHANNEL_EXTENDED_DATA, id, LY_BYTES("\0\0\0\1\0\0\0\5hello"));
     put_channel(input, 1, SSH_MSG_CHANNEL_WINDOW_ADJUST, id, LY_BYTES("\0\0\x40\0"));
     put_channel(input, 1, SSH_MSG_CHANNEL_SUCCESS, id, (LyBytes){0});
-    put_channel(input, 1, SSH_MSG_CHANNEL_REQUEST, id, LY_BYTES("\0\0\0\x0b" "exit-status\0\0\0\0\1"));
     put_channel(input, 1, SSH_MSG_CHANNEL_REQUEST, id,
-                LY_BYTES("\0\0\0\x0b" "exit-signal\0\0\0\0\4TERM\0\0\0\0\1x\0\0\0\0"));
+                LY_BYTES("\0\0\0\x0b"
+                         "exit-status\0\0\0\0\1"));
+    put_channel(input, 1, SSH_MSG_CHANNEL_REQUEST, id,
+                LY_BYTES("\0\0\0\x0b"
+                         "exit-signal\0\0\0\0\4TERM\0\0\0\0\1x\0\0\0\0"));
     put_channel(input, 1, SSH_MSG_CHANNEL_EOF, id, (LyBytes){0});
     ly_put_u8(input, 0);
     put_channel(input, 1, SSH_MSG_CHANNEL_CLOSE, id, (LyBytes){0});
@@ -480,7 +484,8 @@ static void connections(void)
     ly_put_u8(&input, 11);
     ly_buf_add(&payload, LY_BYTES("\x51\0\0\0\x16"));
     put_message(&input, 0x81, &payload);
-    ly_buf_add(&payload, LY_BYTES("\x5a\0\0\0\x0f" "forwarded-tcpip\0\0\0\7\0\0\x10\0\0\0\x10\0"
+    ly_buf_add(&payload, LY_BYTES("\x5a\0\0\0\x0f"
+                                  "forwarded-tcpip\0\0\0\7\0\0\x10\0\0\0\x10\0"
                                   "\0\0\0\1a\0\0\0\1\0\0\0\1b\0\0\0\2"));
     put_message(&input, 0x81, &payload);
     ly_put_u8(&input, 10);

@@ -1,5 +1,5 @@
-/* A client's bytes: a byte of flags, then what the client sends (behind a right INIT, if the flags say so). The
- * backend is a toy in memory that answers now or later, or a folder that is served read-only. */
+/* A client's bytes: a byte of flags, then what the client sends (behind a right INIT, if the flags say so).
+ * The backend is a toy in memory that answers now or later, or a folder that is served read-only. */
 #include "fuzz.h"
 
 #include <fcntl.h>

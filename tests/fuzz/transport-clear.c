@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         fuzz_pull(t);
         FUZZ_ASSERT(ly_transport_is_closed(t));
     }
-    FUZZ_ASSERT(ly_transport_session_id(t).len == 0 || flags & AS_SERVER || t->kex.step == LY_KEX_STEP_NEWKEYS);
+    FUZZ_ASSERT(ly_transport_session_id(t).len == 0 || flags & AS_SERVER ||
+                t->kex.step == LY_KEX_STEP_NEWKEYS);
     ly_transport_output_done(t, ly_transport_output(t).len);
     ly_transport_free(t);
     ly_buf_free(&bytes);

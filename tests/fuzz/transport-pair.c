@@ -5,7 +5,7 @@
 
 enum { SERVER_IS_HOSTILE = 1, CHUNK_SHIFT = 4 };
 enum { STEPS_MAX = 64, ROUNDS_MAX = 64 };
-enum Step { /* modulo STEP_COUNT */
+enum Step {                 /* modulo STEP_COUNT */
             STEP_SEAL,      /* the hostile end sends the part as a packet, whatever its state */
             STEP_PUMP,      /* both ends hear each other */
             STEP_REPLACE,   /* what the hostile end wants to say is replaced by the part */
@@ -16,7 +16,8 @@ enum Step { /* modulo STEP_COUNT */
             STEP_SEND,      /* the honest end sends the part */
             STEP_TICK,      /* time passes */
             STEP_KEXINIT,   /* the part replaces the hostile end's packet at its place in the exchange */
-            STEP_COUNT };
+            STEP_COUNT
+};
 
 typedef struct Pair {
     LyTransport *honest, *hostile;
@@ -128,7 +129,7 @@ static void choose(LyAlgorithms *algorithms, uint8_t choice)
         {"curve25519-sha256", "aes256-ctr", "hmac-sha2-512", "none"},
         {"sntrup761x25519-sha512@openssh.com", "aes128-gcm@openssh.com", "", "zlib@openssh.com"},
         {"diffie-hellman-group14-sha256", "aes128-ctr", "hmac-sha2-256", "zlib"},
-        {"diffie-hellman-group-exchange-sha256", "3des-cbc", "hmac-sha2-256", "none"},
+        {"diffie-hellman-group-exchange-sha256", "aes128-cbc", "hmac-sha2-256", "none"},
         {"ecdh-sha2-nistp521", "aes128-ctr", "umac-64-etm@openssh.com", "none"},
     };
     static const LyAlgorithmKind kinds[] = {LY_ALGORITHMS_KEX, LY_ALGORITHMS_CIPHER, LY_ALGORITHMS_MAC,

@@ -1,5 +1,5 @@
-/* Sign-in messages, for both roles: a byte of flags, then a byte of how to answer and a part, the payload, for
- * each message. The transport is one that has no keys yet: it keeps what is sent. */
+/* Sign-in messages, for both roles: a byte of flags, then a byte of how to answer and a part, the payload,
+ * for each message. The transport is one that has no keys yet: it keeps what is sent. */
 #include "transport-ends.h"
 
 #include "userauth/client.h"
