@@ -81,7 +81,7 @@ LyChannel *ly_channel_open(LyConnection *connection, LyBytes type, LyBytes data,
 void ly_channel_accept(LyChannel *channel, const LyChannelOptions *options, LyBytes data);
 void ly_channel_refuse(LyChannel *channel, uint32_t reason, const char *description);
 
-/* Sends as much of the gathered parts as window, max packet and the transport's backlog (4 MiB) allow;
+/* Sends as much of the gathered parts as window, max packet and the transport's backlog (1 MiB) allow;
  * returns how many bytes were taken. When fewer, LY_CHANNEL_WINDOW comes later. Nothing before OPENED/accept
  * or after eof/close. */
 size_t ly_channel_send(LyChannel *channel, const LyBytes *parts, size_t count);

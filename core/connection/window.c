@@ -4,7 +4,7 @@
 #define DEFAULT_WINDOW ((uint32_t)2 << 20)
 #define DEFAULT_MAX_PACKET ((uint32_t)32 << 10)
 #define MAX_PACKET_SENT ((uint64_t)192 << 10) /* whatever a peer allows: its packets have a bound too */
-#define BACKLOG ((size_t)4 << 20)
+#define BACKLOG ((size_t)1 << 20) /* more would only leave the processor's cache before it is written */
 #define BACKLOG_LOW (BACKLOG / 2) /* sending goes on under this, so that it goes on in big steps */
 #define PARTS_MAX 16
 

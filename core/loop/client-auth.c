@@ -1,5 +1,6 @@
-/* Signing in: which method is tried next, and the methods that ask a person. The order is ssh(1)'s: `none` shows what the server
- * offers, then PreferredAuthentications as far as offered, each until it has nothing more to try. */
+/* Signing in: which method is tried next, and the methods that ask a person. The order is ssh(1)'s: `none`
+ * shows what the server offers, then PreferredAuthentications as far as offered, each until it has nothing
+ * more to try. */
 #include <string.h>
 
 #include "base/auto.h"
@@ -121,8 +122,10 @@ static bool is_enabled(const LyClient *client, size_t method)
 void ly_auth_try_next(LyClient *client)
 {
     LyAuth *auth = client->auth;
-    const char *preferred = ly_config_string(client->destination->config, LY_CONFIG_PREFERRED_AUTHENTICATIONS);
-    LyBytes names = ly_bytes_str(preferred ? preferred : "hostbased,publickey,keyboard-interactive,password"), name;
+    const char *preferred =
+        ly_config_string(client->destination->config, LY_CONFIG_PREFERRED_AUTHENTICATIONS);
+    LyBytes names = ly_bytes_str(preferred ? preferred : "hostbased,publickey,keyboard-interactive,password"),
+            name;
     while (ly_names_next(&names, &name)) {
         for (size_t i = LY_AUTH_NONE + 1; i < LY_AUTH_METHOD_COUNT; i++) {
             if (!ly_bytes_is(name, methods[i].name) || auth->done[i] || !is_enabled(client, i) ||
@@ -299,8 +302,8 @@ static bool remembered_response(LyClient *client)
 {
     LyAuth *auth = client->auth;
     LyDestination *destination = client->destination;
-    if (auth->prompt_count != 1 || auth->prompts[0].echo || auth->response_remembered || !destination->response.len ||
-        !ly_bytes_is(auth->prompts[0].text, destination->response_prompt))
+    if (auth->prompt_count != 1 || auth->prompts[0].echo || auth->response_remembered ||
+        !destination->response.len || !ly_bytes_is(auth->prompts[0].text, destination->response_prompt))
         return false;
     auth->response_remembered = true;
     return true;
@@ -333,7 +336,8 @@ static void ask_next_prompt(LyClient *client)
         ly_buf_add_str(&text, "\n");
     }
     ly_buf_add_str(&text, ly_printable(rest, shown, sizeof shown));
-    ly_client_ask(client, LY_ASK_RESPONSE, ly_buf_str(&text), prompt->echo, auth->dialogues > 1, prompt_answered);
+    ly_client_ask(client, LY_ASK_RESPONSE, ly_buf_str(&text), prompt->echo, auth->dialogues > 1,
+                  prompt_answered);
     ly_buf_free(&text);
 }
 

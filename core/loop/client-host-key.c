@@ -18,8 +18,9 @@ static Strictness strictness(const LyConfig *config)
     static const struct {
         const char *name;
         Strictness value;
-    } names[] = {{"yes", STRICT_YES},  {"true", STRICT_YES},  {"ask", STRICT_ASK}, {"accept-new", STRICT_ACCEPT_NEW},
-                 {"no", STRICT_OFF},   {"false", STRICT_OFF}, {"off", STRICT_OFF}};
+    } names[] = {
+        {"yes", STRICT_YES}, {"true", STRICT_YES},  {"ask", STRICT_ASK}, {"accept-new", STRICT_ACCEPT_NEW},
+        {"no", STRICT_OFF},  {"false", STRICT_OFF}, {"off", STRICT_OFF}};
     const char *value = ly_config_string(config, LY_CONFIG_STRICT_HOST_KEY_CHECKING);
     for (size_t i = 0; value && i < LY_COUNT(names); i++)
         if (strcasecmp(value, names[i].name) == 0)
@@ -34,7 +35,8 @@ static const char *known_name(const LyDestination *destination, uint16_t *port)
     return alias ? alias : destination->host;
 }
 
-/* Appending is a job, because the file may lie on something slow, or under the mount that this connection serves. */
+/* Appending is a job, because the file may lie on something slow, or under the mount that this connection
+ * serves. */
 
 typedef struct Appending {
     char *path, *directory; /* directory: ~/.ssh, made when missing; NULL: somewhere else */
@@ -156,8 +158,9 @@ static void answered(LyClient *client, const char *answer)
         LY_AUTO_FREE char *sentence =
             ly_format("the host key of '%s' (%s, %s) is not known and was not accepted%s", name,
                       ly_key_type(client->host_key)->short_name, shown,
-                      ly_client_may_ask(client) ? "" : "; nobody could be asked, so sign in once with ssh, or set "
-                                                       "StrictHostKeyChecking=accept-new");
+                      ly_client_may_ask(client) ? ""
+                                                : "; nobody could be asked, so sign in once with ssh, or set "
+                                                  "StrictHostKeyChecking=accept-new");
         refuse_key(client, sentence);
     }
 }
@@ -210,23 +213,25 @@ static void changed(LyClient *client, const char *name, const char *shown, const
 {
     const char *type = ly_key_type(client->host_key)->short_name;
     const char *file = check->file ? check->file : "known_hosts";
-    LY_AUTO_FREE char *sentence =
-        ly_format("the host key of '%s' has changed: somebody may be listening in, or the host was set up anew. It "
-                  "shows the %s key %s, but %s line %u knows another; remove that line if the new key is right",
-                  name, type, shown, file, check->line);
+    LY_AUTO_FREE char *sentence = ly_format(
+        "the host key of '%s' has changed: somebody may be listening in, or the host was set up anew. It "
+        "shows the %s key %s, but %s line %u knows another; remove that line if the new key is right",
+        name, type, shown, file, check->line);
     if (strictness(client->destination->config) != STRICT_OFF) {
         refuse_key(client, sentence);
         return;
     }
     ly_log(ly_client_log(client), LY_LOG_WARNING,
-           "%s. StrictHostKeyChecking is off: going on, but without password and keyboard-interactive", sentence);
+           "%s. StrictHostKeyChecking is off: going on, but without password and keyboard-interactive",
+           sentence);
     client->passwords_forbidden = true;
     accept_key(client, false);
 }
 
 static bool long_enough(LyClient *client)
 {
-    unsigned required = (unsigned)ly_config_number(client->destination->config, LY_CONFIG_REQUIRED_RSA_SIZE, 1024);
+    unsigned required =
+        (unsigned)ly_config_number(client->destination->config, LY_CONFIG_REQUIRED_RSA_SIZE, 1024);
     return ly_key_type(client->host_key)->pk != LY_PK_RSA || ly_key_bits(client->host_key) >= required;
 }
 
@@ -247,7 +252,8 @@ void ly_client_check_host_key(LyClient *client, LyKey *key)
         refuse_key(client, sentence);
         return;
     }
-    ly_known_hosts_check(destination->known_hosts, ly_bytes_str(name), port, key, (uint64_t)time(NULL), &check);
+    ly_known_hosts_check(destination->known_hosts, ly_bytes_str(name), port, key, (uint64_t)time(NULL),
+                         &check);
     client->host_key_new_type = check.verdict == LY_HOST_NEW_TYPE;
     switch (check.verdict) {
     case LY_HOST_OK:

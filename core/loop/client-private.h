@@ -1,5 +1,5 @@
-/* What the files of LyClient share: its life and bytes (client.c), the way to the host (client-proxy.c), the host key
- * (client-host-key.c), the order of methods (client-auth.c), identities (client-publickey.c). */
+/* What the files of LyClient share: its life and bytes (client.c), the way to the host (client-proxy.c), the
+ * host key (client-host-key.c), the order of methods (client-auth.c), identities (client-publickey.c). */
 #ifndef LY_LOOP_CLIENT_PRIVATE_H
 #define LY_LOOP_CLIENT_PRIVATE_H
 
@@ -36,7 +36,7 @@ struct LyClient {
     bool ready, want_write;
     bool paused;      /* the input buffer is full and a question open */
     bool input_ended; /* the peer closed its side */
-    LyKey *host_key; /* asked about */
+    LyKey *host_key;  /* asked about */
     unsigned host_key_questions;
     bool host_key_new_type;
     bool passwords_forbidden; /* the host key changed and StrictHostKeyChecking is off */
@@ -64,8 +64,6 @@ const LyLog *ly_client_log(const LyClient *client);
 void ly_client_begin(LyClient *client);
 void ly_client_timed_out(LyClient *client);
 void ly_client_release_way(LyClient *client);
-/* A sentence's beginning for what went wrong with the carrier. */
-const char *ly_client_way_name(const LyClient *client);
 
 /* client-host-key.c */
 void ly_client_check_host_key(LyClient *client, LyKey *key);
@@ -87,7 +85,7 @@ typedef struct LyCandidate {
     bool agent;           /* the agent can sign, */
     LyBytes agent_blob;   /* asked for by this blob (owned) */
     bool tried;
-    const char *path;     /* for messages */
+    const char *path; /* for messages */
 } LyCandidate;
 
 struct LyAuth {
@@ -95,13 +93,13 @@ struct LyAuth {
     bool done[LY_AUTH_METHOD_COUNT];
     unsigned tried[LY_AUTH_METHOD_COUNT];
     unsigned partial_count;
-    unsigned passwords, dialogues; /* of NumberOfPasswordPrompts */
+    unsigned passwords, dialogues;                 /* of NumberOfPasswordPrompts */
     bool password_remembered, response_remembered; /* the remembered one was tried */
     LyBytes password, new_password;                /* in secret memory: sent last, to be remembered */
-    LyBytes *responses; /* in secret memory */
+    LyBytes *responses;                            /* in secret memory */
     size_t response_count, prompt_count;
     const LyPrompt *prompts;
-    char *prompt_head;  /* name and instruction */
+    char *prompt_head;   /* name and instruction */
     char *single_prompt; /* text of the only, hidden prompt answered last */
     LyBytes single_response;
 

@@ -1,4 +1,5 @@
-/* The way to a host: a TCP connection, a ProxyCommand's pipes, or a direct-tcpip channel of the hop before it (ProxyJump). */
+/* The way to a host: a TCP connection, a ProxyCommand's pipes, or a direct-tcpip channel of the hop before it
+ * (ProxyJump). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -13,11 +14,6 @@
 #define JUMP_WINDOW ((uint32_t)2 << 20)
 #define JUMP_WINDOW_MAX ((uint32_t)16 << 20)
 
-const char *ly_client_way_name(const LyClient *client)
-{
-    return client->destination->name;
-}
-
 /* ssh_config's names for IPQoS. */
 static int read_ipqos(const LyConfig *config)
 {
@@ -25,11 +21,31 @@ static int read_ipqos(const LyConfig *config)
         const char *name;
         int value;
     } names[] = {
-        {"af11", 0x28}, {"af12", 0x30}, {"af13", 0x38}, {"af21", 0x48}, {"af22", 0x50}, {"af23", 0x58},
-        {"af31", 0x68}, {"af32", 0x70}, {"af33", 0x78}, {"af41", 0x88}, {"af42", 0x90}, {"af43", 0x98},
-        {"cs0", 0x00},  {"cs1", 0x20},  {"cs2", 0x40},  {"cs3", 0x60},  {"cs4", 0x80},  {"cs5", 0xa0},
-        {"cs6", 0xc0},  {"cs7", 0xe0},  {"ef", 0xb8},   {"le", 0x04},   {"lowdelay", IPTOS_LOWDELAY},
-        {"throughput", IPTOS_THROUGHPUT}, {"reliability", IPTOS_RELIABILITY},
+        {"af11", 0x28},
+        {"af12", 0x30},
+        {"af13", 0x38},
+        {"af21", 0x48},
+        {"af22", 0x50},
+        {"af23", 0x58},
+        {"af31", 0x68},
+        {"af32", 0x70},
+        {"af33", 0x78},
+        {"af41", 0x88},
+        {"af42", 0x90},
+        {"af43", 0x98},
+        {"cs0", 0x00},
+        {"cs1", 0x20},
+        {"cs2", 0x40},
+        {"cs3", 0x60},
+        {"cs4", 0x80},
+        {"cs5", 0xa0},
+        {"cs6", 0xc0},
+        {"cs7", 0xe0},
+        {"ef", 0xb8},
+        {"le", 0x04},
+        {"lowdelay", IPTOS_LOWDELAY},
+        {"throughput", IPTOS_THROUGHPUT},
+        {"reliability", IPTOS_RELIABILITY},
     };
     /* the second value is for sessions without a terminal */
     const char *name = ly_config_item(config, LY_CONFIG_IPQOS, 1);
@@ -86,7 +102,7 @@ static void connect_tcp(LyClient *client)
     LyConnectOptions options = {
         .host = client->destination->host,
         .port = client->destination->port,
-        .family = !family                          ? AF_UNSPEC
+        .family = !family                            ? AF_UNSPEC
                   : strcasecmp(family, "inet") == 0  ? AF_INET
                   : strcasecmp(family, "inet6") == 0 ? AF_INET6
                                                      : AF_UNSPEC,
@@ -124,8 +140,8 @@ static void start_proxy_command(LyClient *client)
     ly_client_carrier_made(client, ly_carrier_new_fds(client->loop, in, out, child));
 }
 
-/* ProxyJump: a carrier over a channel of the hop's session. What arrives waits here until the session above takes it,
- * and only then does the channel's window open again. */
+/* ProxyJump: a carrier over a channel of the hop's session. What arrives waits here until the session above
+ * takes it, and only then does the channel's window open again. */
 
 typedef struct LyJumpCarrier {
     LyCarrier carrier;
@@ -138,7 +154,8 @@ typedef struct LyJumpCarrier {
 
 static void jump_tell(LyJumpCarrier *jump)
 {
-    if ((jump->want_read && (jump->input.len > jump->taken || jump->eof)) || (jump->want_write && jump->writable))
+    if ((jump->want_read && (jump->input.len > jump->taken || jump->eof)) ||
+        (jump->want_write && jump->writable))
         ly_loop_defer(jump->client->loop, &jump->task);
 }
 
@@ -384,9 +401,10 @@ void ly_client_timed_out(LyClient *client)
         ly_client_begin(client); /* the second between two attempts is over */
         return;
     }
-    ly_error_set(&error, LY_ERROR_TIMEOUT, "cannot reach %s port %u from the jump host %s within %llu s",
-                 client->destination->host, client->destination->port, client->jump->destination->name,
-                 (unsigned long long)ly_config_number(client->destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0));
+    ly_error_set(
+        &error, LY_ERROR_TIMEOUT, "cannot reach %s port %u from the jump host %s within %llu s",
+        client->destination->host, client->destination->port, client->jump->destination->name,
+        (unsigned long long)ly_config_number(client->destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0));
     ly_client_end(client, &error, false);
 }
 

@@ -1,6 +1,7 @@
-/* Identities in ssh(1)'s order: certificates named by CertificateFile, keys of the agent that are configured too, the agent's
- * others (unless IdentitiesOnly), then the files that the agent does not hold. Each is offered first; only when the server would
- * take it is a passphrase asked for and a signature made, in a job. */
+/* Identities in ssh(1)'s order: certificates named by CertificateFile, keys of the agent that are configured
+ * too, the agent's others (unless IdentitiesOnly), then the files that the agent does not hold. Each is
+ * offered first; only when the server would take it is a passphrase asked for and a signature made, in a job.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,8 @@ typedef struct SignJob {
 static void sign_work(void *data)
 {
     SignJob *job = data;
-    ly_key_sign(job->key, ly_bytes_str(job->algorithm), ly_buf_bytes(&job->message), &job->signature, &job->error);
+    ly_key_sign(job->key, ly_bytes_str(job->algorithm), ly_buf_bytes(&job->message), &job->signature,
+                &job->error);
 }
 
 static void sign_done(void *data, bool cancelled)
@@ -156,7 +158,8 @@ static const LyAgentIdentity *find_in_agent(const LyAgentIdentity *identities, s
     return NULL;
 }
 
-static void add_file_candidate(LyClient *client, LyIdentity *identity, const LyAgentIdentity *agent, size_t count)
+static void add_file_candidate(LyClient *client, LyIdentity *identity, const LyAgentIdentity *agent,
+                               size_t count)
 {
     if (!identity->key) {
         if (can_sign(identity))
@@ -168,8 +171,8 @@ static void add_file_candidate(LyClient *client, LyIdentity *identity, const LyA
         held = find_in_agent(agent, count, ly_key_plain_blob(identity->key));
     LyIdentity *signer = find_signer(client->destination, identity->key);
     if (!held && !signer) {
-        ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s: its private half is neither readable nor in the agent",
-               identity->path);
+        ly_log(ly_client_log(client), LY_LOG_DEBUG,
+               "%s: its private half is neither readable nor in the agent", identity->path);
         return;
     }
     LyCandidate *candidate = add_candidate(client->auth, identity->key, signer, identity->path);
@@ -252,7 +255,8 @@ static void identities_listed(void *user, LyBytes reply, const LyError *error)
 
 static void session_bound(void *user, LyBytes reply, const LyError *error)
 {
-    /* agents that do not know the extension say FAILURE; the requests behind it tell whether the agent lives */
+    /* agents that do not know the extension say FAILURE; the requests behind it tell whether the agent lives
+     */
 }
 
 /* IdentityAgent: a path, a variable's name, SSH_AUTH_SOCK, none. */
@@ -291,7 +295,8 @@ static bool ask_agent(LyClient *client)
         return false;
     }
     if (bind_wanted(client)) {
-        ly_put_agent_session_bind(&request, ly_transport_host_key_blob(transport), ly_transport_session_id(transport),
+        ly_put_agent_session_bind(&request, ly_transport_host_key_blob(transport),
+                                  ly_transport_session_id(transport),
                                   ly_transport_host_key_signature(transport), false);
         ly_agent_request(auth->agent, ly_buf_bytes(&request), session_bound, client);
         ly_buf_clear(&request);
@@ -310,13 +315,13 @@ static bool choose_algorithm(LyClient *client, const LyKey *key)
     const LyConfig *config = client->destination->config;
     unsigned required = (unsigned)ly_config_number(config, LY_CONFIG_REQUIRED_RSA_SIZE, 1024);
     if (ly_key_type(key)->pk == LY_PK_RSA && ly_key_bits(key) < required) {
-        ly_log(ly_client_log(client), LY_LOG_INFO, "an RSA key of %u bits is passed over: RequiredRSASize is %u",
-               ly_key_bits(key), required);
+        ly_log(ly_client_log(client), LY_LOG_INFO,
+               "an RSA key of %u bits is passed over: RequiredRSASize is %u", ly_key_bits(key), required);
         return false;
     }
-    if (!ly_userauth_choose_algorithm(userauth(client), ly_key_type_name(key),
-                                      ly_bytes_str(client->destination->algorithms.list[LY_ALGORITHMS_USER_KEY]),
-                                      &algorithm))
+    if (!ly_userauth_choose_algorithm(
+            userauth(client), ly_key_type_name(key),
+            ly_bytes_str(client->destination->algorithms.list[LY_ALGORITHMS_USER_KEY]), &algorithm))
         return false;
     ly_free(client->auth->algorithm);
     client->auth->algorithm = ly_bytes_dup_str(algorithm);
@@ -349,7 +354,8 @@ bool ly_auth_publickey(LyClient *client)
         }
         auth->tried[LY_AUTH_PUBLICKEY]++;
         ly_log(ly_client_log(client), LY_LOG_DEBUG, "offering %s (%s)", candidate->path, auth->algorithm);
-        ly_userauth_publickey_probe(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(candidate->key));
+        ly_userauth_publickey_probe(userauth(client), ly_bytes_str(auth->algorithm),
+                                    ly_key_blob(candidate->key));
         return true;
     }
     auth->current = NULL;
@@ -374,7 +380,8 @@ static void signed_publickey(LyClient *client, LyBytes signature, const LyError 
         ly_auth_try_next(client);
         return;
     }
-    ly_userauth_publickey(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(auth->current->key), signature);
+    ly_userauth_publickey(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(auth->current->key),
+                          signature);
 }
 
 static void agent_signed(void *user, LyBytes reply, const LyError *error)
@@ -392,8 +399,8 @@ static void agent_signed(void *user, LyBytes reply, const LyError *error)
     if (failure.code == LY_OK) {
         signed_publickey(client, signature, &failure);
     } else {
-        ly_log(ly_client_log(client), LY_LOG_WARNING, "%s: the agent did not sign: %s", client->auth->current->path,
-               failure.message);
+        ly_log(ly_client_log(client), LY_LOG_WARNING, "%s: the agent did not sign: %s",
+               client->auth->current->path, failure.message);
         client->auth->current->agent = false;
         sign(client); /* by the file, if there is one */
     }
@@ -449,9 +456,9 @@ static void passphrase_answered(LyClient *client, const char *answer)
 static void ask_passphrase(LyClient *client)
 {
     LyAuth *auth = client->auth;
-    LY_AUTO_FREE char *text = ly_format("%s for key '%s': ", auth->passphrases ? "That was wrong. Passphrase"
-                                                                                : "Enter passphrase",
-                                        auth->current->identity->path);
+    LY_AUTO_FREE char *text =
+        ly_format("%s for key '%s': ", auth->passphrases ? "That was wrong. Passphrase" : "Enter passphrase",
+                  auth->current->identity->path);
     ly_client_ask(client, LY_ASK_PASSPHRASE, text, false, auth->passphrases++ > 0, passphrase_answered);
 }
 
@@ -468,8 +475,8 @@ static void decrypted(LyClient *client, LyKey *key, const LyError *error)
         return;
     }
     if (identity->key && !ly_bytes_equal(ly_key_plain_blob(identity->key), ly_key_plain_blob(key))) {
-        ly_log(ly_client_log(client), LY_LOG_WARNING, "%s and %s.pub are halves of different keys", identity->path,
-               identity->path);
+        ly_log(ly_client_log(client), LY_LOG_WARNING, "%s and %s.pub are halves of different keys",
+               identity->path, identity->path);
         ly_auth_try_next(client);
         return;
     }
@@ -507,7 +514,8 @@ static void sign(LyClient *client)
             return;
         }
     }
-    ly_userauth_publickey_data(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(candidate->key), &message);
+    ly_userauth_publickey_data(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(candidate->key),
+                               &message);
     if (candidate->agent)
         sign_by_agent(client, &message);
     else
@@ -547,8 +555,9 @@ bool ly_auth_hostbased(LyClient *client)
             continue;
         LyBuf message = {0}, host = {0};
         host_text(client, &host);
-        ly_userauth_hostbased_data(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(identity->private_key),
-                                   ly_buf_bytes(&host), ly_bytes_str(client->destination->local_user), &message);
+        ly_userauth_hostbased_data(userauth(client), ly_bytes_str(auth->algorithm),
+                                   ly_key_blob(identity->private_key), ly_buf_bytes(&host),
+                                   ly_bytes_str(client->destination->local_user), &message);
         auth->tried[LY_AUTH_HOSTBASED]++;
         begin_sign(client, identity->private_key, auth->algorithm, &message, signed_hostbased);
         ly_buf_free(&host);

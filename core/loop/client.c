@@ -273,9 +273,9 @@ void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
 /* Signing in was refused, or cannot ever work: another attempt would only ask, or lock, again. */
 static bool is_final(const LyClient *client, const LyError *error)
 {
-    return !client->ready && (error->code == LY_ERROR_AUTH || error->code == LY_ERROR_HOST_KEY ||
-                              error->code == LY_ERROR_UNSUPPORTED ||
-                              error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
+    return !client->ready &&
+           (error->code == LY_ERROR_AUTH || error->code == LY_ERROR_HOST_KEY ||
+            error->code == LY_ERROR_UNSUPPORTED || error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
 }
 
 static void session_closed(LyClient *client, const LyError *error)
@@ -290,11 +290,12 @@ static void session_closed(LyClient *client, const LyError *error)
         ly_error_set(&told, LY_ERROR_AUTH, "%s; %s", ly_buf_str(&sentence), error->message);
         told.reason = error->reason;
         ly_buf_free(&sentence);
-    } else if (told.code != LY_OK) {
-        ly_error_prefix(&told, "%s", ly_client_way_name(client));
-    } else if (!client->ready) {
-        ly_error_set(&told, LY_ERROR_DISCONNECT, "%s: the server closed the connection%s",
-                     ly_client_way_name(client), client->auth ? " during the sign-in" : "");
+    } else if (told.code != LY_OK || !client->ready) {
+        if (told.code == LY_OK)
+            ly_error_set(&told, LY_ERROR_DISCONNECT, "the server closed the connection");
+        ly_error_prefix(&told, "%s%s%s", client->destination->name,
+                        client->destination->proxy_command ? " by ProxyCommand" : "",
+                        client->auth && !client->ready ? ", during the sign-in" : "");
     }
     ly_client_end(client, &told, is_final(client, &told));
 }
@@ -381,8 +382,7 @@ static void write_failed(LyClient *client, int failure)
 {
     if (!client->input_ended)
         read_input(client);
-    if (!client->dead && client->session &&
-        !ly_transport_is_closed(ly_session_transport(client->session)))
+    if (!client->dead && client->session && !ly_transport_is_closed(ly_session_transport(client->session)))
         carrier_lost(client, failure);
 }
 
@@ -457,7 +457,8 @@ static void read_input(LyClient *client)
         drain(client);
         handled += count > 0 ? (size_t)count : 0;
         /* less than there was room for: the carrier is empty for now */
-    } while (count > 0 && (size_t)count == room && handled < INPUT_AT_ONCE && !client->dead && client->session);
+    } while (count > 0 && (size_t)count == room && handled < INPUT_AT_ONCE && !client->dead &&
+             client->session);
 }
 
 static void carrier_ready(void *user, unsigned events)

@@ -1,4 +1,5 @@
-/* The files behind a destination: ssh_config(5), known_hosts(5). All of it blocks: it runs before a mount exists. */
+/* The files behind a destination: ssh_config(5), known_hosts(5). All of it blocks: it runs before a mount
+ * exists. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -15,7 +16,8 @@
 
 extern char **environ;
 
-bool ly_destination_read_file(const char *path, size_t limit, LyBuf *text, struct stat *status, LyError *error)
+bool ly_destination_read_file(const char *path, size_t limit, LyBuf *text, struct stat *status,
+                              LyError *error)
 {
     struct stat found;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -135,7 +137,8 @@ static bool set_setting(LyConfig *config, const char *setting, LyError *error)
     return ly_config_set(config, ly_bytes_slice(text, 0, i), value, error);
 }
 
-static bool set_text(LyConfig *config, LyConfigKeyword keyword, const char *name, const char *text, LyError *error)
+static bool set_text(LyConfig *config, LyConfigKeyword keyword, const char *name, const char *text,
+                     LyError *error)
 {
     if (!text || ly_config_string(config, keyword))
         return true;
@@ -144,7 +147,8 @@ static bool set_text(LyConfig *config, LyConfigKeyword keyword, const char *name
     return ly_config_set(config, ly_bytes_str(name), ly_bytes_str(quoted), error);
 }
 
-bool ly_destination_read_config(LyDestination *destination, const LyDestinationOptions *options, LyError *error)
+bool ly_destination_read_config(LyDestination *destination, const LyDestinationOptions *options,
+                                LyError *error)
 {
     LyConfigOptions config_options = {
         .host = options->host,
@@ -194,7 +198,8 @@ void ly_destination_read_known_hosts(LyDestination *destination)
     const char *path;
     destination->known_hosts = ly_known_hosts_new(destination->crypto);
     if (ly_config_string(destination->config, LY_CONFIG_USER_KNOWN_HOSTS_FILE)) {
-        for (size_t i = 0; (path = ly_config_item(destination->config, LY_CONFIG_USER_KNOWN_HOSTS_FILE, i)); i++) {
+        for (size_t i = 0; (path = ly_config_item(destination->config, LY_CONFIG_USER_KNOWN_HOSTS_FILE, i));
+             i++) {
             if (i == 0 && strcasecmp(path, "none") != 0)
                 destination->known_hosts_file = ly_strdup(path);
             add_known_hosts(destination, path);
@@ -210,7 +215,8 @@ void ly_destination_read_known_hosts(LyDestination *destination)
         }
     }
     if (ly_config_string(destination->config, LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE)) {
-        for (size_t i = 0; (path = ly_config_item(destination->config, LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, i)); i++)
+        for (size_t i = 0; (path = ly_config_item(destination->config, LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, i));
+             i++)
             add_known_hosts(destination, path);
     } else {
         for (size_t i = 0; i < LY_COUNT(global); i++)

@@ -1,4 +1,5 @@
-/* Identity and certificate files: read once, the private halves that need no passphrase at once, the others kept as text. */
+/* Identity and certificate files: read once, the private halves that need no passphrase at once, the others
+ * kept as text. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -60,13 +61,15 @@ static bool private_enough(LyDestination *destination, const char *path, const s
     if (status->st_uid != getuid() || (status->st_mode & 077) == 0)
         return true;
     ly_log(&destination->log, LY_LOG_WARNING,
-           "UNPROTECTED PRIVATE KEY FILE: the permissions %04o of '%s' are too open; it must not be accessible by "
+           "UNPROTECTED PRIVATE KEY FILE: the permissions %04o of '%s' are too open; it must not be "
+           "accessible by "
            "others, so this private key is ignored",
            (unsigned)(status->st_mode & 07777), path);
     return false;
 }
 
-/* Takes a private key file in: its public half, and the private half or the text to decrypt later. False: no such file. */
+/* Takes a private key file in: its public half, and the private half or the text to decrypt later. False: no
+ * such file. */
 static bool read_identity(LyDestination *destination, LyIdentity *identity, LyError *error)
 {
     LY_AUTO(ly_buf_free) LyBuf text = {0};

@@ -9,9 +9,9 @@
 /* A file named by IdentityFile or CertificateFile, a default one, or a *-cert.pub beside one. */
 typedef struct LyIdentity {
     char *path;
-    LyKey *key;         /* the public half or the certificate; NULL: hidden in an encrypted file */
-    LyKey *private_key; /* NULL: not decrypted yet, or none */
-    LyBytes text;       /* the encrypted file's text in secret memory; empty: nothing to decrypt */
+    LyKey *key;            /* the public half or the certificate; NULL: hidden in an encrypted file */
+    LyKey *private_key;    /* NULL: not decrypted yet, or none */
+    LyBytes text;          /* the encrypted file's text in secret memory; empty: nothing to decrypt */
     bool certificate_file; /* named by CertificateFile */
 } LyIdentity;
 
@@ -27,24 +27,25 @@ struct LyDestination {
     LyLog log;
     char *host, *user; /* HostName and User in force */
     uint16_t port;
-    char *name;                           /* "user@host port 22" */
-    char *account;                        /* "user@host" */
+    char *name;    /* "user@host port 22" */
+    char *account; /* "user@host" */
     char *local_user, *local_host, *home, *shell;
-    LyAlgorithms algorithms;              /* as configured */
-    bool prefer_known;                    /* HostKeyAlgorithms is not set: ask for what is known first */
+    LyAlgorithms algorithms; /* as configured */
+    bool prefer_known;       /* HostKeyAlgorithms is not set: ask for what is known first */
     LyKnownHosts *known_hosts;
-    char *known_hosts_file;               /* where new keys go; NULL: nowhere */
+    char *known_hosts_file; /* where new keys go; NULL: nowhere */
     LyIdentities identities;
-    LyIdentities host_keys;               /* for hostbased, when it is enabled and they can be read */
+    LyIdentities host_keys; /* for hostbased, when it is enabled and they can be read */
     LyDestination *jump;
-    char *proxy_command;                  /* expanded; NULL: none */
-    LyBytes password;                     /* that worked, in secret memory; empty: none */
-    LyBytes response;                     /* that worked for a single hidden prompt of keyboard-interactive */
+    char *proxy_command; /* expanded; NULL: none */
+    LyBytes password;    /* that worked, in secret memory; empty: none */
+    LyBytes response;    /* that worked for a single hidden prompt of keyboard-interactive */
     char *response_prompt;
 };
 
 /* A file's text, at most `limit` bytes. `status` may be NULL. */
-bool ly_destination_read_file(const char *path, size_t limit, LyBuf *text, struct stat *status, LyError *error);
+bool ly_destination_read_file(const char *path, size_t limit, LyBuf *text, struct stat *status,
+                              LyError *error);
 /* Reads ssh_config(5) files and `settings`, twice where Match final asks for it. */
 bool ly_destination_read_config(LyDestination *destination, const LyDestinationOptions *options,
                                 LyError *error);

@@ -100,11 +100,12 @@ static bool read_jump(LyDestination *destination, const LyDestinationOptions *op
     if (!split_hop(ly_bytes_trim(hop), &user, &host, &port, error))
         return false;
     /* "Host *" with a ProxyJump applies to the jump host too: nobody jumps over itself */
-    if (before.len == 0 && (port ? port : 22) == destination->port &&
-        (strcasecmp(host, destination->host) == 0 || strcasecmp(host, options->host) == 0))
+    bool same_alias = strcasecmp(host, options->host) == 0 && (port == 0 || port == destination->port);
+    bool same_address = strcasecmp(host, destination->host) == 0 && (port ? port : 22) == destination->port;
+    if (before.len == 0 && (same_alias || same_address))
         return true;
-    LY_AUTO_FREE char *rest = before.len ? ly_format("ProxyJump=%.*s", (int)before.len, (const char *)before.data)
-                                         : NULL;
+    LY_AUTO_FREE char *rest =
+        before.len ? ly_format("ProxyJump=%.*s", (int)before.len, (const char *)before.data) : NULL;
     const char *settings[] = {rest, NULL};
     LyDestinationOptions jump = {
         .crypto = options->crypto,
@@ -138,9 +139,11 @@ static bool read_proxy(LyDestination *destination, const LyDestinationOptions *o
     return true;
 }
 
-static bool read_all(LyDestination *destination, const LyDestinationOptions *options, unsigned depth, LyError *error)
+static bool read_all(LyDestination *destination, const LyDestinationOptions *options, unsigned depth,
+                     LyError *error)
 {
-    if (!plain_name("host", options->host, error) || (options->user && !plain_name("user", options->user, error)))
+    if (!plain_name("host", options->host, error) ||
+        (options->user && !plain_name("user", options->user, error)))
         return false;
     learn_self(destination);
     if (!ly_destination_read_config(destination, options, error))
@@ -148,7 +151,8 @@ static bool read_all(LyDestination *destination, const LyDestinationOptions *opt
     const LyConfig *config = destination->config;
     uint64_t port = ly_config_number(config, LY_CONFIG_PORT, 22);
     if (port == 0 || port > 65535)
-        return ly_error_set(error, LY_ERROR_INVALID, "Port cannot be %s", ly_config_string(config, LY_CONFIG_PORT));
+        return ly_error_set(error, LY_ERROR_INVALID, "Port cannot be %s",
+                            ly_config_string(config, LY_CONFIG_PORT));
     destination->port = (uint16_t)port;
     destination->host = ly_strdup(ly_config_string(config, LY_CONFIG_HOST_NAME));
     destination->user = ly_strdup(ly_config_string(config, LY_CONFIG_USER));
@@ -202,9 +206,9 @@ void ly_destination_unref(LyDestination *destination)
     ly_config_free(destination->config);
     ly_secret_free((void *)destination->password.data);
     ly_secret_free((void *)destination->response.data);
-    char *texts[] = {destination->host,       destination->user,          destination->name,
-                     destination->account,    destination->local_user,    destination->local_host,
-                     destination->home,       destination->shell,         destination->known_hosts_file,
+    char *texts[] = {destination->host,          destination->user,           destination->name,
+                     destination->account,       destination->local_user,     destination->local_host,
+                     destination->home,          destination->shell,          destination->known_hosts_file,
                      destination->proxy_command, destination->response_prompt};
     for (size_t i = 0; i < LY_COUNT(texts); i++)
         ly_free(texts[i]);

@@ -1,6 +1,6 @@
-/* Everything about a host that is read from files before a connection is made, and kept for later ones: settings, host keys,
- * identities, and in secret memory the password or passphrase that worked. A mount reads it before it is mounted, because later
- * the files may lie under the mount point. */
+/* Everything about a host that is read from files before a connection is made, and kept for later ones:
+ * settings, host keys, identities, and in secret memory the password or passphrase that worked. A mount reads
+ * it before it is mounted, because later the files may lie under the mount point. */
 #ifndef LY_LOOP_DESTINATION_H
 #define LY_LOOP_DESTINATION_H
 
@@ -13,16 +13,17 @@ typedef struct LyDestination LyDestination;
 
 typedef struct LyDestinationOptions {
     LyCrypto *crypto;
-    const char *host;         /* as the user wrote it: an alias of ssh_config, a name, an address */
-    const char *user;         /* NULL: as configured */
-    uint16_t port;            /* 0: as configured */
-    const char *config_file;  /* -F; NULL: ~/.ssh/config and /etc/ssh/ssh_config; "none": no file */
+    const char *host;            /* as the user wrote it: an alias of ssh_config, a name, an address */
+    const char *user;            /* NULL: as configured */
+    uint16_t port;               /* 0: as configured */
+    const char *config_file;     /* -F; NULL: ~/.ssh/config and /etc/ssh/ssh_config; "none": no file */
     const char *const *settings; /* "name=value" of -o, in order, NULL-terminated; NULL: none */
     LyLog log;
 } LyDestinationOptions;
 
-/* Reads the files (blocking: before mounting). With ProxyJump the hops are read too; each has its own config, known_hosts and
- * identities, and `settings` are not theirs (-F is). Missing default files are fine, a missing -F file is an error. */
+/* Reads the files (blocking: before mounting). With ProxyJump the hops are read too; each has its own config,
+ * known_hosts and identities, and `settings` are not theirs (-F is). Missing default files are fine, a
+ * missing -F file is an error. */
 LyDestination *ly_destination_new(const LyDestinationOptions *options, LyError *error);
 LyDestination *ly_destination_ref(LyDestination *destination);
 void ly_destination_unref(LyDestination *destination);

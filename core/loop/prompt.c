@@ -29,8 +29,8 @@ typedef struct TerminalJob {
     int wake;     /* an eventfd: whoever gives up writes to it */
     char *answer; /* ANSWER_MAX bytes of secret memory */
     bool answered;
-    int signal;         /* that came meanwhile; raised again when the terminal is as it was */
-    sigset_t old_mask;  /* of the loop's thread */
+    int signal;        /* that came meanwhile; raised again when the terminal is as it was */
+    sigset_t old_mask; /* of the loop's thread */
 } TerminalJob;
 
 struct LyPrompter {
@@ -60,12 +60,13 @@ static void finish(LyPrompter *prompter, const char *answer)
         done(prompter->user, answer);
 }
 
-/* The terminal. Signals that would end or stop the program while the echo is off are blocked in the loop's thread (jobs' threads
- * block all) and read here from a signalfd, so that no handler and no global is needed to put the terminal right first. */
+/* The terminal. Signals that would end or stop the program while the echo is off are blocked in the loop's
+ * thread (jobs' threads block all) and read here from a signalfd, so that no handler and no global is needed
+ * to put the terminal right first. */
 
 static void caught_signals(sigset_t *set)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT};
     sigemptyset(set);
     for (size_t i = 0; i < LY_COUNT(signals); i++)
         sigaddset(set, signals[i]);
@@ -101,23 +102,28 @@ static bool take_signal(TerminalJob *job, int signals, int tty, const struct ter
     struct signalfd_siginfo info;
     if (read(signals, &info, sizeof info) != sizeof info)
         return true;
-    if (info.ssi_signo != SIGTSTP) {
+    switch (info.ssi_signo) {
+    case SIGTSTP:
+        tcsetattr(tty, TCSAFLUSH, was);
+        kill(getpid(), SIGSTOP); /* this thread may run on for a moment: the terminal waits for SIGCONT */
+        return true;
+    case SIGCONT:
+        write_all(tty, "\n");
+        show_question(job, tty, was);
+        return true;
+    default:
         job->signal = (int)info.ssi_signo;
         return false;
     }
-    tcsetattr(tty, TCSAFLUSH, was);
-    kill(getpid(), SIGSTOP);
-    write_all(tty, "\n");
-    show_question(job, tty, was);
-    return true;
 }
 
 static void read_answer(TerminalJob *job, int tty, int signals, const struct termios *was)
 {
     size_t len = 0;
     for (;;) {
-        struct pollfd fds[] = {
-            {.fd = tty, .events = POLLIN}, {.fd = job->wake, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = tty, .events = POLLIN},
+                               {.fd = job->wake, .events = POLLIN},
+                               {.fd = signals, .events = POLLIN}};
         if (poll(fds, LY_COUNT(fds), -1) < 0 && errno != EINTR)
             return;
         if (fds[1].revents)

@@ -16,8 +16,16 @@ bool ly_config_algorithms(const LyConfig *config, const LyCrypto *crypto, LyAlgo
     };
     for (size_t i = 0; i < LY_COUNT(lists); i++) {
         const char *change = ly_config_string(config, lists[i].keyword);
-        if (change && !ly_algorithms_change(crypto, algorithms, lists[i].kind, ly_bytes_str(change), error))
-            return ly_error_prefix(error, "%s", ly_config_keyword_name(lists[i].keyword));
+        LyError failure = {0};
+        if (change &&
+            !ly_algorithms_change(crypto, algorithms, lists[i].kind, ly_bytes_str(change), &failure)) {
+            if (!ly_bytes_starts_with(ly_bytes_str(failure.message),
+                                      ly_config_keyword_name(lists[i].keyword)))
+                ly_error_prefix(&failure, "%s", ly_config_keyword_name(lists[i].keyword));
+            if (error)
+                *error = failure;
+            return false;
+        }
     }
     const char *compression =
         ly_config_flag(config, LY_CONFIG_COMPRESSION, false) ? "zlib@openssh.com,zlib,none" : "none";

@@ -114,8 +114,8 @@ static const struct {
     LyConfigKeyword keyword;
     bool files;
 } expanded[] = {
-    {LY_CONFIG_IDENTITY_FILE, true},  {LY_CONFIG_CERTIFICATE_FILE, true},
-    {LY_CONFIG_IDENTITY_AGENT, true}, {LY_CONFIG_USER_KNOWN_HOSTS_FILE, true},
+    {LY_CONFIG_IDENTITY_FILE, true},           {LY_CONFIG_CERTIFICATE_FILE, true},
+    {LY_CONFIG_IDENTITY_AGENT, true},          {LY_CONFIG_USER_KNOWN_HOSTS_FILE, true},
     {LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, true},
 };
 

@@ -37,15 +37,19 @@ bool ly_config_words(LyBytes text, LyConfigValues *words, LyError *error)
     return true;
 }
 
-/* Host a b !c: some pattern matches, none with ! does. */
+/* Host a b !c: some pattern matches, none with ! does. As in ssh(1), case counts and a comma is a character.
+ */
 static bool host_matches(const LyConfigValues *patterns, LyBytes host)
 {
     bool matched = false;
     for (size_t i = 0; i < patterns->count; i++) {
-        int verdict = ly_pattern_list_match(ly_bytes_str(patterns->item[i]), host, true);
-        if (verdict < 0)
+        LyBytes pattern = ly_bytes_str(patterns->item[i]);
+        bool negated = pattern.len && pattern.data[0] == '!';
+        if (!ly_pattern_match(ly_bytes_slice(pattern, negated, pattern.len), host))
+            continue;
+        if (negated)
             return false;
-        matched = matched || verdict > 0;
+        matched = true;
     }
     return matched;
 }
@@ -90,9 +94,8 @@ static bool criterion(LyConfig *config, LyBytes name, const char *argument, bool
         matched = config->options.source.exec &&
                   ly_config_expand(config, NULL, argument, false, &buf, NULL) &&
                   config->options.source.exec(config->options.source.user, ly_buf_str(&buf));
-    } else if (!is_word(name, "localnetwork") && !is_word(name, "tagged") &&
-               !is_word(name, "version") && !is_word(name, "sessiontype") &&
-               !is_word(name, "command")) {
+    } else if (!is_word(name, "localnetwork") && !is_word(name, "tagged") && !is_word(name, "version") &&
+               !is_word(name, "sessiontype") && !is_word(name, "command")) {
         *bad = true; /* those above are known to newer releases of ssh(1) and never match here */
     }
     ly_buf_free(&buf);
@@ -233,6 +236,7 @@ bool ly_config_read(LyConfig *config, const char *file, LyBytes text, bool user_
             return false;
         }
     }
+    config->active = outer; /* a Host block ends with its file: the next one of an Include begins anew */
     return true;
 }
 

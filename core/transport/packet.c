@@ -3,7 +3,8 @@
 
 #include "base/memory.h"
 
-#define OUTPUT_KEEP ((size_t)512 << 10) /* an empty output buffer above this is given back */
+/* An empty output buffer above this is given back; a backlog of connection/window.c fits in. */
+#define OUTPUT_KEEP ((size_t)2 << 20)
 #define PADDING_MIN 4
 #define TAG_MAX 64
 

@@ -216,22 +216,17 @@ static bool holds_back(const LyTransport *t)
     return (t->kex.own_sent || !t->established) && !t->kex.newkeys_sent;
 }
 
-static bool compression_is_delayed(const LyTransport *t)
-{
-    return t->in.compression == LY_COMPRESSION_ZLIB_DELAYED ||
-           t->out.compression == LY_COMPRESSION_ZLIB_DELAYED;
-}
-
 static bool worn(const LyTransport *t, const LyStream *stream)
 {
     return stream->packets >= t->rekey_packets || stream->bytes >= stream->bytes_max;
 }
 
-/* Starts a key exchange when it is due. With delayed compression it waits for sign-in: a KEXINIT that crosses
- * SUCCESS on its way would meet a peer that inflates already. */
+/* Starts a key exchange when it is due. Before sign-in it waits: OpenSSH's server answers a KEXINIT there
+ * with UNIMPLEMENTED, and one that crosses SUCCESS would meet a peer that inflates already
+ * (zlib@openssh.com). */
 void ly_transport_rekey_if_due(LyTransport *t)
 {
-    if (t->closed || !t->established || t->kex.own_sent || (compression_is_delayed(t) && !t->authenticated))
+    if (t->closed || !t->authenticated || t->kex.own_sent)
         return;
     if (t->rekey_wanted || worn(t, &t->in) || worn(t, &t->out) ||
         (t->rekey_us && t->now_us - t->keys_us >= t->rekey_us)) {
@@ -348,7 +343,7 @@ uint64_t ly_transport_deadline_us(const LyTransport *t)
         return UINT64_MAX;
     if (!t->established)
         return t->kex.step == LY_KEX_STEP_HOST_KEY ? UINT64_MAX : t->handshake_deadline_us;
-    bool may = t->rekey_us && !t->kex.own_sent && !(compression_is_delayed(t) && !t->authenticated);
+    bool may = t->rekey_us && !t->kex.own_sent && t->authenticated;
     return may ? t->keys_us + t->rekey_us : UINT64_MAX;
 }
 

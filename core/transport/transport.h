@@ -103,9 +103,9 @@ bool ly_transport_send_buf(LyTransport *transport, LyBuf *payload);
 /* Bytes waiting to be written, those queued for a key exchange included: callers that produce bulk data stop
  * over a mark. */
 size_t ly_transport_output_len(const LyTransport *transport);
-/* Starts a key exchange now (no effect while one runs or before the first). Where zlib@openssh.com was agreed
- * on, our own key exchanges wait for sign-in: a KEXINIT that crosses SUCCESS would meet a peer that inflates
- * already. */
+/* Starts a key exchange now (no effect while one runs or before the first). Our own key exchanges, automatic
+ * ones too, wait for sign-in, because OpenSSH's server refuses them before. A peer's are taken at any time.
+ */
 void ly_transport_rekey(LyTransport *transport);
 /* SERVICE_REQUEST was accepted and USERAUTH_SUCCESS sent or received: messages 80 and up are legal from now
  * on, delayed compression starts, and (client) authentication messages are no longer. The server calls it

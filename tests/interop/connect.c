@@ -1,6 +1,7 @@
-/* connect [-46v] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST COMMAND...: signs in as ssh(1) does
- * and runs a command; its output is printed, its exit status passed on; 255 when there is no connection, 254 when it is final. With
- * -n, that many connections to the same destination follow one another. */
+/* connect [-46v] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST COMMAND...:
+ * signs in as ssh(1) does and runs a command; its output is printed, its exit status passed on; 255 when
+ * there is no connection, 254 when it is final. With -n, that many connections to the same destination follow
+ * one another. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -41,8 +42,8 @@ static void ready(void *user)
 {
     Program *program = user;
     LyChannelOptions options = {0};
-    ly_channel_open(ly_session_connection(ly_client_session(program->client)), LY_BYTES("session"), (LyBytes){0},
-                    &options);
+    ly_channel_open(ly_session_connection(ly_client_session(program->client)), LY_BYTES("session"),
+                    (LyBytes){0}, &options);
 }
 
 static void event(void *user, const LyConnectionEvent *happened)

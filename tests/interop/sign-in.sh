@@ -77,7 +77,8 @@ start_sshd rsa host_rsa
 start_sshd both host_rsa "HostKey $dir/host"
 start_sshd two host "AuthenticationMethods publickey,publickey"
 start_sshd tries host "MaxAuthTries 2"
-: "${port_a:?}" "${port_b:?}" "${port_cert:?}" "${port_rsa:?}" "${port_both:?}" "${port_two:?}" "${port_tries:?}"
+start_sshd grace host "LoginGraceTime 2"
+: "${port_a:?}" "${port_b:?}" "${port_cert:?}" "${port_rsa:?}" "${port_both:?}" "${port_two:?}" "${port_tries:?}" "${port_grace:?}"
 
 known_line() { echo "[127.0.0.1]:$1 $(cut -d' ' -f1,2 "$dir/$2.pub")"; }
 {
@@ -85,6 +86,7 @@ known_line() { echo "[127.0.0.1]:$1 $(cut -d' ' -f1,2 "$dir/$2.pub")"; }
     known_line "$port_b" host2
     known_line "$port_two" host
     known_line "$port_tries" host
+    known_line "$port_grace" host
 } >"$dir/known"
 
 # --- askpass
@@ -271,6 +273,93 @@ t_bound() { # OpenSSH's agent refuses a key restricted to another host, and take
 }
 check key-bound-to-a-host t_bound
 
+# --- passwords and dialogues, against asyncssh
+if /usr/bin/python3 -c 'import asyncssh' 2>/dev/null; then
+    /usr/bin/python3 "$(dirname "$0")/password-server.py" "$dir" >"$dir/port_asyncssh" 2>"$dir/log_asyncssh" &
+    pids+=($!)
+    for _ in $(seq 100); do [ -s "$dir/port_asyncssh" ] && break; sleep 0.1; done
+    port_password=$(cat "$dir/port_asyncssh")
+    known_line "$port_password" host >>"$dir/known"
+    by_hand=("${base[@]}" -o IdentityFile=none -p "$port_password")
+    t_password() { # USER QUESTION
+        answers 'open sesame'
+        attempt 0 "${by_hand[@]}" -n 3 -l "$1" 127.0.0.1 x && gave $'hello\nhello\nhello' && asked 1 "$2"
+    }
+    check password-asked-once-for-three-connections t_password simple "simple@127.0.0.1's password: "
+    check dialogue-of-one-prompt-asked-once t_password pam '(pam@127.0.0.1) Password: '
+    t_password_retry() {
+        answers wrong 'open sesame'
+        attempt 0 "${by_hand[@]}" -l simple 127.0.0.1 x && asked 2
+    }
+    check password-second-answer t_password_retry
+    t_password_limit() {
+        answers one two three four
+        attempt 254 "${by_hand[@]}" -o NumberOfPasswordPrompts=2 -l simple 127.0.0.1 x && asked 2 &&
+            says 'sign-in to simple@127.0.0.1 failed: tried password; the server still offers' &&
+            answers one two three four five six seven eight &&
+            attempt 254 "${by_hand[@]}" -l pam 127.0.0.1 x && asked 3 && says 'tried keyboard-interactive;'
+    }
+    check password-prompts-limited t_password_limit
+    t_password_off() {
+        answers 'open sesame'
+        attempt 254 "${by_hand[@]}" -o PasswordAuthentication=no -l simple 127.0.0.1 x && asked 0 &&
+            attempt 254 "${by_hand[@]}" -o KbdInteractiveAuthentication=no -l pam 127.0.0.1 x && asked 0 &&
+            attempt 254 "${by_hand[@]}" -o PreferredAuthentications=publickey -l simple 127.0.0.1 x && asked 0
+    }
+    check password-switched-off t_password_off
+    t_password_changed_host() {
+        known_line "$port_password" host2 >"$dir/wrong"
+        answers 'open sesame'
+        attempt 254 -F none -o "UserKnownHostsFile=$dir/wrong" -o GlobalKnownHostsFile=none -o IdentityAgent=none \
+            -o StrictHostKeyChecking=no -o IdentityFile=none -p "$port_password" -l simple 127.0.0.1 x && asked 0
+    }
+    check no-password-for-a-changed-host t_password_changed_host
+    t_change() {
+        answers expired 'brand new' 'brand old' 'brand new' 'brand new'
+        attempt 0 "${by_hand[@]}" -l changes 127.0.0.1 x && gave hello && asked 5 'must be changed' && says 'banner: It is too old'
+    }
+    check password-change t_change
+    t_dialogue() {
+        answers me 1234 5678
+        attempt 0 "${by_hand[@]}" -l dialogue 127.0.0.1 x && gave hello && grep -q 'Two things.x1b' "$dir/asked" &&
+            grep -q 'Think first' "$dir/asked" && grep -qF '(dialogue@127.0.0.1) Pin\x07: ' "$dir/asked"
+    }
+    check dialogue-of-two-rounds t_dialogue
+    t_empty() {
+        answers
+        attempt 0 "${by_hand[@]}" -l empty 127.0.0.1 x && gave hello && [ ! -s "$dir/asked" ]
+    }
+    check dialogue-without-prompts t_empty
+    t_banner() {
+        answers 'open sesame'
+        attempt 0 "${by_hand[@]}" -l banner 127.0.0.1 x && says 'banner: Beware'
+    }
+    check banner t_banner
+    no_answers
+    t_nobody() { attempt 254 "${by_hand[@]}" -l simple 127.0.0.1 x && says 'sign-in to simple@127.0.0.1 failed'; }
+    check password-nobody-to-ask t_nobody
+else
+    echo "ok passwords # SKIP asyncssh is not installed"
+fi
+
+# --- the terminal
+if command -v python3 >/dev/null; then
+    t_terminal() { # MODE LINE...
+        python3 "$(dirname "$0")/terminal.py" "$1" 'open sesame' "$connect" "${base[@]}" -p "$port_a" -i "$dir/locked" \
+            127.0.0.1 echo hello >"$dir/out" 2>&1
+        shift
+        for line in 'echo while asking: off' 'echo afterwards: on' 'answer shown: False' "$@"; do
+            grep -qxF "$line" "$dir/out" || { why="$(tr '\n' '|' <"$dir/out")"; return 1; }
+        done
+    }
+    check terminal-answer t_terminal answer 'ended by: status 0' 'said hello: True'
+    check terminal-interrupted t_terminal interrupt 'ended by: signal 2'
+    check terminal-terminated t_terminal kill 'ended by: signal 15'
+    check terminal-suspended t_terminal suspend 'stopped: True echo: on' 'echo again: off' 'ended by: status 0' 'said hello: True'
+else
+    echo "ok terminal # SKIP python3 is not installed"
+fi
+
 # --- partial success
 t_two() {
     attempt 0 "${base[@]}" -p "$port_two" -i "$dir/plain" -i "$dir/ecdsa" 127.0.0.1 'echo hello' && gave hello &&
@@ -289,6 +378,17 @@ t_tries() {
         says 'tried publickey' && says 'Too many authentication failures'
 }
 check too-many-failures t_tries
+
+t_grace() { # the server loses patience while a person is asked
+    answers 'open sesame'
+    printf '#!/bin/sh\nsleep 5\necho x\n' >"$dir/slow"
+    chmod +x "$dir/slow"
+    local start=$SECONDS
+    SSH_ASKPASS=$dir/slow attempt 255 "${base[@]}" -p "$port_grace" -i "$dir/locked" 127.0.0.1 true &&
+        says ', during the sign-in: the server closed the connection' && [ $((SECONDS - start)) -lt 5 ]
+}
+check server-gives-up-while-asking t_grace
+no_answers
 
 # --- host keys
 fresh() { rm -f "$dir/fresh"; fresh_base=(-F none -o "UserKnownHostsFile=$dir/fresh" -o GlobalKnownHostsFile=none -o IdentityAgent=none -i "$dir/plain"); }
@@ -409,7 +509,7 @@ t_proxy_command() {
         127.0.0.1 'seq 20000' && [ "$(md5sum <"$dir/out")" = "$(seq 20000 | md5sum)" ]
 }
 check proxy-command t_proxy_command
-t_proxy_fails() { attempt 255 "${base[@]}" -i "$dir/plain" -o 'ProxyCommand=echo no way >&2; false' 127.0.0.1 true && says 'no way'; }
+t_proxy_fails() { attempt 255 "${base[@]}" -i "$dir/plain" -o 'ProxyCommand=echo no way >&2; false' 127.0.0.1 true && says 'no way' && says 'by ProxyCommand: '; }
 check proxy-command-that-fails t_proxy_fails
 t_proxy_none() { attempt 0 "${base[@]}" -i "$dir/plain" -o ProxyCommand=none -p "$port_b" 127.0.0.1 'echo hello'; }
 check proxy-command-none t_proxy_none
@@ -433,6 +533,24 @@ t_jump_twice() { attempt 0 -F "$dir/jump_config" -o "ProxyJump=first,$user@127.0
 check proxy-jump-over-two t_jump_twice
 t_jump_url() { attempt 0 -F "$dir/jump_config" -o "ProxyJump=ssh://$user@[127.0.0.1]:$port_a" second 'echo hello' && gave hello; }
 check proxy-jump-url t_jump_url
+t_jump_itself() { # "Host *" with a ProxyJump is read for the jump host too
+    { cat "$dir/jump_config"; printf 'Host *\n ProxyJump first\n'; } >"$dir/jump_all"
+    attempt 0 -F "$dir/jump_all" second 'echo hello' && gave hello && attempt 0 -F "$dir/jump_all" first 'echo hello'
+}
+check proxy-jump-for-all-hosts t_jump_itself
+t_jump_loop() {
+    printf 'Host p\n ProxyJump q\nHost q\n ProxyJump p\n' >"$dir/jump_loop"
+    attempt 254 -F "$dir/jump_loop" p true && says 'ProxyJump leads over more than'
+}
+check proxy-jump-in-a-circle t_jump_loop
+t_jump_unknown_host() { # the question of a hop reaches the person, and both keys are remembered
+    rm -f "$dir/fresh"
+    answers yes yes
+    sed "s|^UserKnownHostsFile .*|UserKnownHostsFile $dir/fresh|" "$dir/jump_config" >"$dir/jump_fresh"
+    attempt 0 -F "$dir/jump_fresh" -n 2 -o ProxyJump=first second 'echo hello' && asked 2 && [ "$(wc -l <"$dir/fresh")" = 2 ]
+}
+check proxy-jump-asks-for-both t_jump_unknown_host
+no_answers
 t_jump_refused() {
     attempt 255 -F "$dir/jump_config" -o ProxyJump=first -p "$(free_port)" 127.0.0.1 true && says 'from the jump host'
 }
@@ -441,6 +559,23 @@ t_jump_sign_in() {
     attempt 254 -F "$dir/jump_config" -o "ProxyJump=nobody-here@127.0.0.1:$port_a" second true && says 'jump host' && says 'sign-in to nobody-here@127.0.0.1 failed'
 }
 check proxy-jump-sign-in-fails t_jump_sign_in
+
+t_cut() {
+    attempt 255 "${base[@]}" -p "$port_a" -i "$dir/plain" 127.0.0.1 'kill -9 $PPID; sleep 3' && says "$user@127.0.0.1 port $port_a: "
+}
+check connection-cut t_cut
+start_sshd hop host2
+hop=$!
+sed "s|^ *Port $port_a|Port $port_hop|" "$dir/jump_config" >"$dir/jump_hop"
+known_line "$port_hop" host2 >>"$dir/known"
+t_jump_cut() {
+    (
+        for _ in $(seq 100); do [ -e "$dir/reached" ] && break; sleep 0.1; done
+        kill -9 $(ps -o pid= --ppid "$hop")
+    ) &
+    attempt 255 -F "$dir/jump_hop" -o ProxyJump=first second "touch $dir/reached; sleep 20" && says 'jump host'
+}
+check proxy-jump-hop-cut t_jump_cut
 
 # --- ssh_config
 cat >"$dir/config" <<EOF

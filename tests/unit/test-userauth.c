@@ -162,11 +162,9 @@ static void test_keyboard_interactive(void)
             .chunk = chunk, .user = &script, .on_userauth = questions_client, .on_request = questions_server};
         LySessionOptions client = pair_options(LY_CLIENT), server = pair_options(LY_SERVER);
         server.userauth.banner = "hello";
-        client.transport.rekey_packets = chunk ? 3 : 0; /* keys change between any two questions */
         pair_open(&pair, &client, &server);
         pump(&pair);
         assert_ready(&pair);
-        g_assert_true(chunk ? pair.newkeys >= 6 : pair.newkeys == 2);
         g_assert_cmpstr(script.trace->str, ==, "[hello]n:Password: -Token: +n:n:Password: -");
         g_string_free(script.trace, TRUE);
         pair_close(&pair);
