@@ -602,6 +602,25 @@ static void sftp_replies(void)
     }
 }
 
+/* DATA of more bytes than the READ (the second request) asked for, and of as many. */
+static void sftp_data(void)
+{
+    static const uint8_t data[200];
+    static const size_t lens[] = {100, 101, 200};
+    for (size_t i = 0; i < LY_COUNT(lens); i++) {
+        LyBuf input = {0};
+        ly_put_u8(&input, 1);
+        size_t mark = ly_put_string_begin(&input);
+        ly_put_u8(&input, SSH_FXP_DATA);
+        ly_put_u32(&input, 2);
+        ly_put_string(&input, ly_bytes(data, lens[i]));
+        ly_put_string_end(&input, mark);
+        char name[24];
+        snprintf(name, sizeof name, "data-%zu", lens[i]);
+        put_seed("sftp-client", name, &input);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -623,5 +642,6 @@ int main(int argc, char **argv)
     connections();
     sftp_requests();
     sftp_replies();
+    sftp_data();
     return 0;
 }
