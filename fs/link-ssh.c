@@ -106,10 +106,10 @@ static void event(void *user, const LyConnectionEvent *event)
         self->link.events.up(self->link.events.user);
         break;
     case LY_CHANNEL_DATA:
+        /* It is used up when `data` returns; the link may be gone by then. */
+        ly_channel_consumed(self->channel, event->data.len);
         if (self->link.events.data)
             self->link.events.data(self->link.events.user, event->data);
-        if (self->channel)
-            ly_channel_consumed(self->channel, event->data.len);
         break;
     case LY_CHANNEL_STDERR:
         ly_log(&self->options->log, LY_LOG_INFO, "server: %s", LY_PRINTABLE(ly_bytes_trim(event->data)));

@@ -48,12 +48,17 @@ static void fail(Program *program, const LyError *error)
 static void mount_ready(void *user, const LyError *error)
 {
     Program *program = user;
+    if (error && program->options.delay_connect) { /* it is mounted already; the next operation connects again */
+        ly_log(&program->options.mount.log, LY_LOG_WARNING, "%s: %s", program->options.mountpoint, error->message);
+        return;
+    }
     if (error) {
         fail(program, error);
         return;
     }
     program->ready = true;
-    ly_loop_quit(program->loop);
+    if (!program->options.delay_connect)
+        ly_loop_quit(program->loop);
 }
 
 static void mount_ended(void *user)

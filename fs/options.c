@@ -370,6 +370,8 @@ static bool read_source(Options *options, const char *text, LyError *error)
         }
     }
     /* Names reach ProxyCommand's shell by %h and %r. */
+    if (options->passive && options->host[0] == 0)
+        return true; /* ":dir": nobody is called */
     if (options->host[0] == 0 || options->host[0] == '-' || strpbrk(options->host, " \t\n'`\"$\\;&<>|(){},"))
         return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a host name", LY_PRINTABLE(ly_bytes_str(options->host)));
     if (options->user && (options->user[0] == '-' || options->user[0] == 0 || strpbrk(options->user, "\n'`\"\\;&<>|(){}")))

@@ -38,11 +38,13 @@ static inline LyBytes ly_bytes_slice(LyBytes bytes, size_t start, size_t len)
     return (LyBytes){bytes.data ? bytes.data + start : NULL, LY_MIN(len, bytes.len - start)};
 }
 
+/* In a time that depends on the bytes: not for secrets. */
 static inline bool ly_bytes_equal(LyBytes a, LyBytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Against a C string, whole or its beginning. */
 static inline bool ly_bytes_is(LyBytes bytes, const char *text)
 {
     return ly_bytes_equal(bytes, ly_bytes_str(text));

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
+/* Numbers in memory, most significant byte first. */
 static inline uint32_t ly_load_u32(const uint8_t *from)
 {
     return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
@@ -24,6 +25,7 @@ static inline void ly_store_u64(uint8_t *to, uint64_t value)
     ly_store_u32(to + 4, (uint32_t)value);
 }
 
+/* Each appends its type; string: uint32 length, then the bytes. */
 void ly_put_u8(LyBuf *buf, uint8_t value);
 void ly_put_bool(LyBuf *buf, bool value);
 void ly_put_u32(LyBuf *buf, uint32_t value);
