@@ -1,4 +1,5 @@
-/* SFTP attributes <-> struct stat: owners as the mount shows them, times that 32 bits can hold, sizes that off_t can hold. */
+/* SFTP attributes <-> struct stat: owners as the mount shows them, times that 32 bits can hold, sizes that
+ * off_t can hold. */
 #ifndef LY_FS_ATTRIBUTES_H
 #define LY_FS_ATTRIBUTES_H
 
@@ -11,9 +12,9 @@
 /* Who is who on the two sides. */
 typedef struct Owners {
     const MountOptions *options;
-    bool known;                        /* idmap=user: the remote ids below were learnt */
-    uint32_t remote_uid, remote_gid;   /* of the account that we signed in to */
-    uint32_t local_uid, local_gid;     /* of the process */
+    bool known;                      /* idmap=user: the remote ids below were learnt */
+    uint32_t remote_uid, remote_gid; /* of the account that we signed in to */
+    uint32_t local_uid, local_gid;   /* of the process */
 } Owners;
 
 /* The type bits of st_mode; servers that omit them mean a plain file. */

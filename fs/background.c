@@ -13,7 +13,8 @@ static int wait_for_verdict(int pipe_in, pid_t child)
 {
     char verdict[600];
     size_t len = 0;
-    for (ssize_t got; len < sizeof verdict && (got = read(pipe_in, verdict + len, sizeof verdict - len)) != 0;) {
+    for (ssize_t got;
+         len < sizeof verdict && (got = read(pipe_in, verdict + len, sizeof verdict - len)) != 0;) {
         if (got < 0 && errno != EINTR)
             break;
         len += got > 0 ? (size_t)got : 0;
@@ -22,7 +23,8 @@ static int wait_for_verdict(int pipe_in, pid_t child)
     if (len == 0) { /* it died: its signal is our status */
         int status = 0;
         waitpid(child, &status, 0);
-        fprintf(stderr, "lanyardfs: ended before it had mounted%s\n", WIFSIGNALED(status) ? " (stopped by a signal)" : "");
+        fprintf(stderr, "lanyardfs: ended before it had mounted%s\n",
+                WIFSIGNALED(status) ? " (stopped by a signal)" : "");
         return 1;
     }
     if (len > 1)
@@ -54,7 +56,8 @@ int background_begin(Background *background)
 static void report(Background *background, char status, const char *sentence)
 {
     size_t len = strlen(sentence);
-    if (write(background->report, &status, 1) != 1 || write(background->report, sentence, len) != (ssize_t)len)
+    if (write(background->report, &status, 1) != 1 ||
+        write(background->report, sentence, len) != (ssize_t)len)
         syslog(LOG_WARNING, "%s", sentence);
     close(background->report);
 }

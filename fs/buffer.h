@@ -1,4 +1,5 @@
-/* Buffers for data on the way: all of one length, reused while there is traffic, given back to the system when there is none. */
+/* Buffers for data on the way: all of one length, reused while there is traffic, given back to the system
+ * when there is none. */
 #ifndef LY_FS_BUFFER_H
 #define LY_FS_BUFFER_H
 

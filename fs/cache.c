@@ -3,9 +3,9 @@
 #include "cache.h"
 #include "file.h"
 
-/* How long a listing proves that a name is not there. Shorter than what it proves of names that are: a file that somebody just
- * made has to be found. */
-enum { ABSENT_US = 2 * 1000 * 1000 };
+/* How long a listing proves that a name is not there. Shorter than what it proves of names that are: a file
+ * that somebody just made has to be found. */
+enum { ABSENT_US = 1000 * 1000 };
 
 double cache_seconds(uint64_t us)
 {

@@ -1,5 +1,6 @@
-/* What is remembered of the remote tree, and for how long it counts: attributes, listings (names there, and by that names not
- * there), link targets. The operations ask here first; whoever changes something says so here. */
+/* What is remembered of the remote tree, and for how long it counts: attributes, listings (names there, and
+ * by that names not there), link targets. The operations ask here first; whoever changes something says so
+ * here. */
 #ifndef LY_FS_CACHE_H
 #define LY_FS_CACHE_H
 

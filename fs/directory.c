@@ -1,25 +1,46 @@
-/* opendir, readdir, readdirplus: all from one listing, which the inode keeps for lookups and for the next reader. */
+/* opendir, readdir, readdirplus: all from one listing, which the inode keeps for lookups and for the next
+ * reader. */
 #include <errno.h>
 
 #include "cache.h"
 
+enum { BARE_MAX = 4 };
+
 typedef struct DirectoryHandle {
+    LyLink link; /* among the mount's */
     Mount *mount;
     Listing *listing; /* counted */
     bool begun;       /* read from: at offset 0 again, a stale listing is made anew */
 } DirectoryHandle;
 
+static void handle_free(DirectoryHandle *directory)
+{
+    ly_link_remove(&directory->link);
+    listing_unref(directory->listing);
+    ly_free(directory);
+}
+
+void directories_free(Mount *mount)
+{
+    DirectoryHandle *directory;
+    while ((directory = ly_list_first(&mount->directories, DirectoryHandle, link)))
+        handle_free(directory);
+}
+
 static bool listing_usable(const Mount *mount, const Listing *listing)
 {
-    return listing && (listing->state == LISTING_LOADING ? !listing->changed
-                       : listing->state == LISTING_COMPLETE &&
-                             cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us));
+    return listing && (listing->state == LISTING_LOADING
+                           ? !listing->changed
+                           : listing->state == LISTING_COMPLETE &&
+                                 cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us));
 }
 
 /* The inode's listing, made when there is none to be used. Counted for the caller. */
 static Listing *current_listing(Mount *mount, Inode *inode)
 {
-    if (listing_usable(mount, inode->listing)) {
+    /* With many attributes missing, asking for all at once is cheaper than for each. */
+    bool bare = inode->listing && inode->listing->bare_count > BARE_MAX;
+    if (listing_usable(mount, inode->listing) && !bare) {
         mount->statistics.listings_from_cache++;
     } else {
         listing_drop(inode);
@@ -49,10 +70,8 @@ static void opendir_start(Operation *operation)
     else if (operation->req && failed)
         fuse_reply_err(operation->req, error);
     operation->req = NULL;
-    if (directory) {
-        listing_unref(directory->listing);
-        ly_free(directory);
-    }
+    if (directory)
+        handle_free(directory);
     operation_end(operation);
 }
 
@@ -60,15 +79,14 @@ static void opendir_given_up(Operation *operation)
 {
     fuse_reply_err(operation->req, EINTR);
     operation->req = NULL;
-    listing_unref(operation->directory->listing);
-    ly_free(operation->directory);
+    handle_free(operation->directory);
     operation_end(operation);
 }
 
 /* Fails for want of a session: the handle goes too. */
 static void opendir_refused(Operation *operation, int error)
 {
-    ly_free(operation->directory);
+    handle_free(operation->directory);
     operation_fail(operation, error);
 }
 
@@ -91,6 +109,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     operation->fi = *fi;
     operation->directory = ly_new(DirectoryHandle);
     operation->directory->mount = mount;
+    ly_list_append(&mount->directories, &operation->directory->link);
     operation->interrupt = opendir_given_up;
     operation->waiter.go = opendir_go;
     if (listing_usable(mount, inode->listing)) /* also while the session is down */
@@ -101,9 +120,7 @@ void fs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void fs_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    DirectoryHandle *directory = (DirectoryHandle *)(uintptr_t)fi->fh;
-    listing_unref(directory->listing);
-    ly_free(directory);
+    handle_free((DirectoryHandle *)(uintptr_t)fi->fh);
     fuse_reply_err(req, 0);
 }
 
@@ -257,11 +274,13 @@ static void rewind_start(Operation *operation)
     operation->start(operation);
 }
 
-static void readdir_begin(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi, bool plus)
+static void readdir_begin(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+                          struct fuse_file_info *fi, bool plus)
 {
     Mount *mount = fuse_req_userdata(req);
     DirectoryHandle *directory = (DirectoryHandle *)(uintptr_t)fi->fh;
-    Operation *operation = operation_new(req, mount_inode(mount, ino), plus ? readdirplus_start : readdir_start);
+    Operation *operation =
+        operation_new(req, mount_inode(mount, ino), plus ? readdirplus_start : readdir_start);
     if (!operation)
         return;
     operation->directory = directory;

@@ -13,7 +13,8 @@ int failure_plain_errno(FailureKind kind, uint32_t status)
     case SSH_FX_NO_SUCH_FILE:
         return ENOENT;
     case SSH_FX_PERMISSION_DENIED:
-        /* Changing what one does not own is EPERM on every system; the rest is rather a missing right on a directory. */
+        /* Changing what one does not own is EPERM on every system; the rest is rather a missing right on a
+         * directory. */
         return kind == FAILED_ATTRIBUTES ? EPERM : EACCES;
     case SSH_FX_OP_UNSUPPORTED:
         return EOPNOTSUPP;
@@ -28,7 +29,8 @@ int failure_plain_errno(FailureKind kind, uint32_t status)
 /* Whatever the operation: names too long, a file system that is read-only. */
 static int general_errno(const FailureFacts *facts)
 {
-    size_t name_max = facts->name_max && facts->name_max < NAME_LEN_MAX ? (size_t)facts->name_max : NAME_LEN_MAX;
+    size_t name_max =
+        facts->name_max && facts->name_max < NAME_LEN_MAX ? (size_t)facts->name_max : NAME_LEN_MAX;
     if (facts->name_len > name_max || facts->path_len > PATH_LEN_MAX)
         return ENAMETOOLONG;
     if (facts->status == SSH_FX_BAD_MESSAGE)

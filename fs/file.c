@@ -62,9 +62,8 @@ void file_unref(File *file)
 
 static bool open_files_other(const File *file)
 {
-    ly_list_each(&file->inode->open->files, File, link, each)
-        if (each != file && !each->released)
-            return true;
+    ly_list_each(&file->inode->open->files, File, link,
+                 each) if (each != file && !each->released) return true;
     return false;
 }
 
@@ -86,9 +85,9 @@ void file_close(File *file)
 File *open_files_any(const Inode *inode, bool writable)
 {
     if (inode->open)
-        ly_list_each(&inode->open->files, File, link, file)
-            if (file_is_alive(file) && (!writable || (file->flags & O_ACCMODE) != O_RDONLY))
-                return file;
+        ly_list_each(&inode->open->files, File, link,
+                     file) if (file_is_alive(file) &&
+                               (!writable || (file->flags & O_ACCMODE) != O_RDONLY)) return file;
     return NULL;
 }
 
@@ -109,8 +108,8 @@ static uint32_t pflags_of(int flags)
            (flags & O_TRUNC ? SSH_FXF_TRUNC : 0u) | (flags & O_EXCL ? SSH_FXF_EXCL : 0u);
 }
 
-/* Whether the kernel's pages of the file may stay. They were read when it had the size and time that it has now, and the time
- * was old enough then that a later change would show, as it has whole seconds only. */
+/* Whether the kernel's pages of the file may stay. They were read when it had the size and time that it has
+ * now, and the time was old enough then that a later change would show, as it has whole seconds only. */
 static bool may_keep(Mount *mount, Inode *inode, const LySftpAttrs *attrs)
 {
     const uint32_t both = SSH_FILEXFER_ATTR_SIZE | SSH_FILEXFER_ATTR_ACMODTIME;
@@ -191,9 +190,11 @@ static void open_start(Operation *operation)
     writer_send(operation->inode);
     operation->finish = open_finish;
     operation->changes = operation->inode->changes;
-    operation_sent(operation, ly_sftp_open(client, path, pflags_of(operation->fi.flags), NULL, handle_done, operation));
-    operation_sent(operation, mount->options.follow_symlinks ? ly_sftp_stat(client, path, operation_attrs_done, operation)
-                                                             : ly_sftp_lstat(client, path, operation_attrs_done, operation));
+    operation_sent(operation,
+                   ly_sftp_open(client, path, pflags_of(operation->fi.flags), NULL, handle_done, operation));
+    operation_sent(operation, mount->options.follow_symlinks
+                                  ? ly_sftp_stat(client, path, operation_attrs_done, operation)
+                                  : ly_sftp_lstat(client, path, operation_attrs_done, operation));
     operation_wait(operation);
 }
 
@@ -220,7 +221,8 @@ static void create_handle_done(void *user, LySftpReply *reply)
     operation->status = reply->status;
     if (reply->status == SSH_FX_OK) {
         cache_name_added(mount, operation->inode, name);
-        Inode *inode = cache_inode(mount, operation->inode, name, &(LySftpAttrs){SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = S_IFREG});
+        Inode *inode = cache_inode(mount, operation->inode, name,
+                                   &(LySftpAttrs){SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = S_IFREG});
         cache_changed(mount, inode);
         inode->kept = false;
         operation->changes = inode->changes;
@@ -248,8 +250,9 @@ static void create_finish(Operation *operation)
         return;
     }
     /* The server's umask may have taken what was asked for; ours has had its say. */
-    if (attrs->flags & SSH_FILEXFER_ATTR_PERMISSIONS && (attrs->permissions & 0777) != (operation->mode & 0777) &&
-        attributes_type(attrs) == S_IFREG && file_is_alive(file)) {
+    if (attrs->flags & SSH_FILEXFER_ATTR_PERMISSIONS &&
+        (attrs->permissions & 0777) != (operation->mode & 0777) && attributes_type(attrs) == S_IFREG &&
+        file_is_alive(file)) {
         LySftpAttrs set = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = operation->mode & 07777};
         ly_sftp_fsetstat(mount_client(mount), file_handle(file), &set, ignore_done, NULL);
         attrs->permissions = (attrs->permissions & ~07777u) | (operation->mode & 07777);
@@ -283,8 +286,9 @@ static void create_start(Operation *operation)
     operation->finish = create_finish;
     uint32_t pflags = pflags_of(operation->fi.flags | O_CREAT);
     operation_sent(operation, ly_sftp_open(client, path, pflags, &attrs, create_handle_done, operation));
-    operation_sent(operation, mount->options.follow_symlinks ? ly_sftp_stat(client, path, operation_attrs_done, operation)
-                                                             : ly_sftp_lstat(client, path, operation_attrs_done, operation));
+    operation_sent(operation, mount->options.follow_symlinks
+                                  ? ly_sftp_stat(client, path, operation_attrs_done, operation)
+                                  : ly_sftp_lstat(client, path, operation_attrs_done, operation));
     operation_wait(operation);
 }
 
@@ -355,10 +359,12 @@ static void fsync_start(Operation *operation)
     }
     operation->finish = fsync_finish;
     if (ly_sftp_client_has(mount_client(mount), LY_SFTP_EXTENSION_FSYNC)) {
-        operation_sent(operation, ly_sftp_fsync(mount_client(mount), file_handle(file), operation_status_done, operation));
+        operation_sent(operation, ly_sftp_fsync(mount_client(mount), file_handle(file), operation_status_done,
+                                                operation));
     } else if (!mount->fsync_warned) {
         mount->fsync_warned = true;
-        ly_log(&mount->options.log, LY_LOG_WARNING, "the server has no fsync@openssh.com: fsync only makes sure that it took the data");
+        ly_log(&mount->options.log, LY_LOG_WARNING,
+               "the server has no fsync@openssh.com: fsync only makes sure that it took the data");
     }
     operation_wait(operation);
 }
@@ -417,14 +423,16 @@ static void copy_sized(Operation *operation)
         open->size_grown = true;
         to->inode->kept = false;
         reader_forget(to->inode, operation->other_offset, operation->size);
-        operation_sent(operation, ly_sftp_copy_data(mount_client(mount), file_handle(from), operation->offset, operation->size,
-                                                    file_handle(to), operation->other_offset, operation_status_done, operation));
+        operation_sent(operation, ly_sftp_copy_data(mount_client(mount), file_handle(from), operation->offset,
+                                                    operation->size, file_handle(to), operation->other_offset,
+                                                    operation_status_done, operation));
     }
     operation_wait(operation);
 }
 
 void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, struct fuse_file_info *fi_in,
-                        fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *fi_out, size_t len, int flags)
+                        fuse_ino_t ino_out, off_t offset_out, struct fuse_file_info *fi_out, size_t len,
+                        int flags)
 {
     File *from = file_of(fi_in), *to = file_of(fi_out);
     Mount *mount = from->mount;
@@ -446,7 +454,8 @@ void fs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t offset_in, stru
         writer_send(from->inode);
         writer_send(to->inode);
         operation->finish = copy_sized;
-        operation_sent(operation, ly_sftp_fstat(mount_client(mount), file_handle(from), operation_attrs_done, operation));
+        operation_sent(operation, ly_sftp_fstat(mount_client(mount), file_handle(from), operation_attrs_done,
+                                                operation));
         operation_wait(operation);
     }
 }

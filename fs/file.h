@@ -1,4 +1,5 @@
-/* Open files: the server's handle, what is read ahead through it, what was written through it and is not acknowledged. */
+/* Open files: the server's handle, what is read ahead through it, what was written through it and is not
+ * acknowledged. */
 #ifndef LY_FS_FILE_H
 #define LY_FS_FILE_H
 
@@ -9,19 +10,17 @@ typedef struct WriteRecord WriteRecord;
 
 /* How far to read ahead: decided from the reads alone, without I/O (read-ahead.c). */
 typedef struct ReadAhead {
-    uint64_t end;        /* where the sequential reader is */
+    uint64_t end; /* where the sequential reader is */
     uint32_t hits, misses;
-    size_t window;       /* bytes to have asked for beyond it; 0: it reads at random */
-    uint64_t cycle_end;  /* offset where the window is judged again */
+    size_t window;      /* bytes to have asked for beyond it; 0: it reads at random */
+    uint64_t cycle_end; /* offset where the window is judged again */
     uint64_t cycle_start, cycle_us;
-    uint64_t best_rate;  /* bytes a second */
-    uint32_t hold;       /* cycles to leave the window alone */
-    bool trial;          /* the window was doubled to see whether it helps */
-    bool stalled;        /* a read of this cycle had to wait */
+    bool stalled; /* a read of this cycle had to wait */
 } ReadAhead;
 enum { READ_AHEAD_FIRST = 256 * 1024, READ_AHEAD_MAX = 64 * 1024 * 1024, READ_AHEAD_EAGER = 64 * 1024 };
-/* A read came. True when it goes on where the last ones ended. */
-bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now_us);
+/* A read came. True when it goes on where the last ones ended. `trip_us`: the shortest time that a READ took
+ * lately. */
+bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now_us, uint64_t trip_us);
 /* Its data was not there yet. */
 void read_ahead_stalled(ReadAhead *ahead);
 
@@ -36,11 +35,11 @@ typedef struct OpenFiles {
 } OpenFiles;
 
 typedef struct File {
-    LyLink link;         /* among the inode's */
-    LyLink reading;      /* among the mount's files that hold data */
-    LyLink merging;      /* among the mount's files that hold small writes back */
+    LyLink link;    /* among the inode's */
+    LyLink reading; /* among the mount's files that hold data */
+    LyLink merging; /* among the mount's files that hold small writes back */
     Mount *mount;
-    Inode *inode;        /* counted */
+    Inode *inode; /* counted */
     uint32_t refs;
     uint32_t generation; /* the session of the handle */
     int flags;           /* open(2)'s */
@@ -49,17 +48,17 @@ typedef struct File {
     uint8_t handle[LY_SFTP_HANDLE_MAX];
 
     ReadAhead ahead;
-    LyList chunks;       /* by offset, not overlapping */
-    LyList waiting;      /* operations that read */
-    uint64_t read_us;    /* the last read */
+    LyList chunks;    /* by offset, not overlapping */
+    LyList waiting;   /* operations that read */
+    uint64_t read_us; /* the last read */
     size_t chunk_count;
 
-    uint8_t *merge;      /* small writes put together, not sent yet */
+    uint8_t *merge; /* small writes put together, not sent yet */
     size_t merge_len;
     uint64_t merge_offset, merge_us;
-    int write_error;     /* the first; kept until fsync or flush told it */
+    int write_error;       /* the first; kept until fsync or flush told it */
     bool write_error_told; /* by a write */
-    uint32_t unanswered; /* WRITEs */
+    uint32_t unanswered;   /* WRITEs */
 } File;
 
 /* A handle came: `reply->handle` is copied. */
@@ -80,7 +79,8 @@ static inline File *file_of(const struct fuse_file_info *fi)
 {
     return (File *)(uintptr_t)fi->fh;
 }
-/* A file whose handle may stand for the inode's path; NULL when none is open or alive. `writable`: opened for writing. */
+/* A file whose handle may stand for the inode's path; NULL when none is open or alive. `writable`: opened for
+ * writing. */
 File *open_files_any(const Inode *inode, bool writable);
 /* The inode's size: the server's, or what our writes made of it. */
 uint64_t open_files_size(const Inode *inode, uint64_t server_size);
@@ -88,12 +88,13 @@ uint64_t open_files_size(const Inode *inode, uint64_t server_size);
 /* reader.c */
 void reader_forget(Inode *inode, uint64_t offset, uint64_t len); /* these bytes are changing */
 void reader_close(File *file);                                   /* drops all; reads that wait get EIO */
-bool readers_trim(Mount *mount);                                 /* drops what idle files hold; true: there is more */
+bool readers_trim(Mount *mount); /* drops what idle files hold; true: there is more */
 void reader_free_pool(Mount *mount);
 
 /* writer.c */
-void writer_send(Inode *inode);  /* sends what is held back; whatever follows on the channel comes behind it */
-/* True when all that was written to the inode before is answered. Else the operation is started again when it is so. */
+void writer_send(Inode *inode); /* sends what is held back; whatever follows on the channel comes behind it */
+/* True when all that was written to the inode before is answered. Else the operation is started again when it
+ * is so. */
 bool writer_wait(Inode *inode, Operation *operation);
 int writer_take_error(File *file); /* and forgets it */
 void writers_init(Mount *mount);

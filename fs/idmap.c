@@ -78,10 +78,12 @@ static bool read_line(IdTable *table, LyBytes line, bool groups, LyError *error)
     line = ly_bytes_trim(line);
     if (line.len == 0 || line.data[0] == '#')
         return true;
-    if (!ly_bytes_split(line, ':', &name, &remote) || !ly_bytes_number(ly_bytes_trim(remote), UINT32_MAX, &number))
+    if (!ly_bytes_split(line, ':', &name, &remote) ||
+        !ly_bytes_number(ly_bytes_trim(remote), UINT32_MAX, &number))
         return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not name:remote_id", LY_PRINTABLE(line));
     if (!local_id(ly_bytes_trim(name), groups, &local))
-        return ly_error_set(error, LY_ERROR_INVALID, "there is no %s \"%s\" here", groups ? "group" : "user", LY_PRINTABLE(name));
+        return ly_error_set(error, LY_ERROR_INVALID, "there is no %s \"%s\" here", groups ? "group" : "user",
+                            LY_PRINTABLE(name));
     id_table_add(table, local, (uint32_t)number);
     return true;
 }
@@ -100,7 +102,8 @@ IdTable *id_table_read(const char *path, bool groups, LyError *error)
     bool ok = true;
     for (ssize_t len; ok && (len = getline(&line, &room, file)) >= 0;) {
         number++;
-        ok = read_line(table, ly_bytes(line, (size_t)len), groups, error) || ly_error_prefix(error, "%s line %u", path, number);
+        ok = read_line(table, ly_bytes(line, (size_t)len), groups, error) ||
+             ly_error_prefix(error, "%s line %u", path, number);
     }
     free(line);
     fclose(file);

@@ -15,8 +15,8 @@ void id_table_add(IdTable *table, uint32_t local, uint32_t remote);
 bool id_table_to_local(const IdTable *table, uint32_t remote, uint32_t *local);
 bool id_table_to_remote(const IdTable *table, uint32_t local, uint32_t *remote);
 
-/* Reads a file of "name:remote_id" lines (as sshfs does: name is a local user's, or with `groups` a local group's; a number
- * will do; # begins a comment). NULL: *error names the file and the line. */
+/* Reads a file of "name:remote_id" lines (as sshfs does: name is a local user's, or with `groups` a local
+ * group's; a number will do; # begins a comment). NULL: *error names the file and the line. */
 IdTable *id_table_read(const char *path, bool groups, LyError *error);
 
 #endif

@@ -5,8 +5,8 @@
 
 enum { FIRST_ROOM = 256 };
 
-/* SipHash-1-3 with a key that is part of the program: inode numbers have to be the same at every mount, and what a hostile
- * server could gain from collisions is two files with one number. */
+/* SipHash-1-3 with a key that is part of the program: inode numbers have to be the same at every mount, and
+ * what a hostile server could gain from collisions is two files with one number. */
 #define ROTATE(x, bits) ((x) << (bits) | (x) >> (64 - (bits)))
 
 static void sip_round(uint64_t v[4])
@@ -20,7 +20,8 @@ static void sip_round(uint64_t v[4])
 static uint64_t siphash(uint64_t key, LyBytes bytes)
 {
     static const uint64_t fixed = 0x4c616e7961726466; /* "Lanyardf" */
-    uint64_t v[4] = {fixed ^ 0x736f6d6570736575, key ^ 0x646f72616e646f6d, fixed ^ 0x6c7967656e657261, key ^ 0x7465646279746573};
+    uint64_t v[4] = {fixed ^ 0x736f6d6570736575, key ^ 0x646f72616e646f6d, fixed ^ 0x6c7967656e657261,
+                     key ^ 0x7465646279746573};
     uint64_t last = (uint64_t)bytes.len << 56;
     while (bytes.len >= 8) {
         uint64_t word;
@@ -45,7 +46,8 @@ static uint64_t siphash(uint64_t key, LyBytes bytes)
 uint64_t inode_natural_number(uint64_t parent_st_ino, LyBytes name)
 {
     uint64_t number = siphash(parent_st_ino, name);
-    return number > INODE_ROOT_NUMBER ? number : number + 2; /* 0 means "none" to many programs, 1 is the root */
+    return number > INODE_ROOT_NUMBER ? number
+                                      : number + 2; /* 0 means "none" to many programs, 1 is the root */
 }
 
 static size_t bucket_of(const Inodes *inodes, const Inode *parent, LyBytes name)
@@ -84,7 +86,8 @@ static void take_out(Inodes *inodes, Inode *inode)
     inode->chain = NULL;
 }
 
-/* The moved: their numbers are in use although no path gives them, so a newcomer whose path does must get another. */
+/* The moved: their numbers are in use although no path gives them, so a newcomer whose path does must get
+ * another. */
 static void moved_insert(Inodes *inodes, Inode *inode)
 {
     if (inodes->moved_count >= inodes->moved_room) {
@@ -125,7 +128,8 @@ static bool moved_has(const Inodes *inodes, uint64_t st_ino)
 {
     if (!inodes->moved_room)
         return false;
-    for (Inode *each = inodes->moved_bucket[st_ino & (inodes->moved_room - 1)]; each; each = each->moved_chain)
+    for (Inode *each = inodes->moved_bucket[st_ino & (inodes->moved_room - 1)]; each;
+         each = each->moved_chain)
         if (each->st_ino == st_ino)
             return true;
     return false;
@@ -154,10 +158,37 @@ static void release(Inodes *inodes, Inode *inode)
     ly_free(inode);
 }
 
+void inodes_each(Inodes *inodes, void (*func)(void *user, Inode *inode), void *user)
+{
+    Inode **all = ly_new_array(Inode *, inodes->count);
+    size_t count = 0;
+    for (size_t i = 0; i < inodes->room; i++)
+        for (Inode *inode = inodes->bucket[i]; inode; inode = inode->chain)
+            all[count++] = inode;
+    for (size_t i = 0; i < inodes->moved_room; i++) /* where those without a name are */
+        for (Inode *inode = inodes->moved_bucket[i]; inode; inode = inode->moved_chain)
+            if (inode->gone)
+                all[count++] = inode;
+    for (size_t i = 0; i < count; i++)
+        inode_ref(all[i]); /* so that none goes with another */
+    for (size_t i = 0; i < count; i++)
+        func(user, all[i]);
+    for (size_t i = 0; i < count; i++)
+        inode_unref(inodes, all[i]);
+    ly_free(all);
+}
+
+static void forget_one(void *user, Inode *inode)
+{
+    inode->lookups = 0; /* it goes when the reference of inodes_each does, or with its last child */
+}
+
 void inodes_free(Inodes *inodes)
 {
+    inodes_each(inodes, forget_one, NULL);
     for (size_t i = 0; i < inodes->room; i++)
-        for (Inode *inode = inodes->bucket[i], *next; inode; inode = next) {
+        for (Inode *inode = inodes->bucket[i], *next; inode;
+             inode = next) { /* counted on by somebody who forgot to say */
             next = inode->chain;
             release(inodes, inode);
         }
@@ -274,6 +305,13 @@ void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name)
     moved_take_out(inodes, inode);
     if (inode->st_ino != inode_natural_number(parent->st_ino, name))
         moved_insert(inodes, inode);
+}
+
+void inode_share_number(Inodes *inodes, Inode *inode, const Inode *source)
+{
+    moved_take_out(inodes, inode);
+    inode->st_ino = source->st_ino;
+    moved_insert(inodes, inode);
 }
 
 bool inode_path(const Inode *inode, LyBytes base, LyBytes name, LyBuf *out)

@@ -1,4 +1,5 @@
-/* The inodes that the kernel knows, or that an open operation needs: found by (parent, name), kept while anybody counts on them. */
+/* The inodes that the kernel knows, or that an open operation needs: found by (parent, name), kept while
+ * anybody counts on them. */
 #ifndef LY_FS_INODE_H
 #define LY_FS_INODE_H
 
@@ -15,21 +16,22 @@ typedef struct Inode {
     struct Inode *moved_chain; /* of its bucket among the moved */
     char *name;                /* not NUL-terminated */
     uint64_t st_ino;
-    uint64_t lookups;          /* of the kernel */
-    uint32_t refs;             /* ours: children, open files, operations */
+    uint64_t lookups; /* of the kernel */
+    uint32_t refs;    /* ours: children, open files, operations */
     uint16_t name_len;
-    bool gone : 1;             /* unlinked, or replaced by another: has no name any more */
-    bool hidden : 1;           /* renamed instead of unlinked: goes with its last open file */
-    bool moved : 1;            /* its st_ino is not the one its path would give */
-    bool kept : 1;             /* kept_size and kept_mtime are set */
-    uint32_t changes;          /* counts our own changes: a reply that was asked for before one says nothing about now */
-    uint32_t kept_mtime;       /* what the kernel's pages were read from */
+    bool gone : 1;   /* unlinked, or replaced by another: has no name any more */
+    bool hidden : 1; /* renamed instead of unlinked: goes with its last open file */
+    bool moved : 1;  /* its st_ino is not the one its path would give */
+    bool kept : 1;   /* kept_size and kept_mtime are set */
+    uint32_t
+        changes; /* counts our own changes: a reply that was asked for before one says nothing about now */
+    uint32_t kept_mtime; /* what the kernel's pages were read from */
     uint64_t kept_size;
-    LySftpAttrs attrs;         /* as last seen */
-    uint64_t attrs_us;         /* when; 0: not to be used any more */
-    struct Listing *listing;   /* a directory's, counted; NULL */
-    struct OpenFiles *open;    /* NULL when no file is open */
-    LyBytes target;            /* a link's, owned; and when it was read */
+    LySftpAttrs attrs;       /* as last seen */
+    uint64_t attrs_us;       /* when; 0: not to be used any more */
+    struct Listing *listing; /* a directory's, counted; NULL */
+    struct OpenFiles *open;  /* NULL when no file is open */
+    LyBytes target;          /* a link's, owned; and when it was read */
     uint64_t target_us;
 } Inode;
 
@@ -43,6 +45,8 @@ typedef struct Inodes {
 } Inodes;
 
 void inodes_init(Inodes *inodes, void (*released)(void *user, Inode *inode), void *user);
+/* Calls `func` for all but the root, also for those without a name; it may free the one that it is given. */
+void inodes_each(Inodes *inodes, void (*func)(void *user, Inode *inode), void *user);
 /* Frees all, whoever still counts on them. */
 void inodes_free(Inodes *inodes);
 
@@ -60,8 +64,12 @@ void inode_detach(Inodes *inodes, Inode *inode);
 /* The name is now another; whatever had that one is detached. Keeps its st_ino. */
 void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name);
 
-/* Writes the path from the mount's root to `out` (emptied): base, then "/name" each; with base "" relative to where the server
- * starts ("." for the root). `name` (may be empty) is a further component. False when it is too long or the inode is gone. */
+/* The inode is another name of the same file: shows its number as long as it lives. */
+void inode_share_number(Inodes *inodes, Inode *inode, const Inode *source);
+
+/* Writes the path from the mount's root to `out` (emptied): base, then "/name" each; with base "" relative to
+ * where the server starts ("." for the root). `name` (may be empty) is a further component. False when it is
+ * too long or the inode is gone. */
 bool inode_path(const Inode *inode, LyBytes base, LyBytes name, LyBuf *out);
 /* Directories between the root and the inode (the root: 0). */
 size_t inode_depth(const Inode *inode);

@@ -1,5 +1,5 @@
-/* The kernel's side: the session, its descriptor in the loop, the capabilities. Requests are read and handled one after the other;
- * a handler sends and returns, and the answer goes out when the server's came. */
+/* The kernel's side: the session, its descriptor in the loop, the capabilities. Requests are read and handled
+ * one after the other; a handler sends and returns, and the answer goes out when the server's came. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,10 +15,11 @@ enum { REQUESTS_A_WAKEUP = 32, BACKGROUND_MAX = 512, CONGESTION = 400, INIT_MS =
 static void fs_init(void *user, struct fuse_conn_info *conn)
 {
     Mount *mount = user;
-    const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_AUTO_INVAL_DATA |
-                            FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
-    /* Chosen one by one: not splice (slower for memory), not the write-back cache (it overwrites what others wrote), not
-     * HANDLE_KILLPRIV (the server's system does that). */
+    const unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_ATOMIC_O_TRUNC |
+                            FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
+                            FUSE_CAP_READDIRPLUS_AUTO;
+    /* Chosen one by one: not splice (slower for memory), not the write-back cache (it overwrites what others
+     * wrote), not HANDLE_KILLPRIV (the server's system does that). */
     conn->want = conn->capable & wanted;
     conn->max_background = BACKGROUND_MAX;
     conn->congestion_threshold = CONGESTION;
@@ -115,7 +116,8 @@ bool kernel_mount(Mount *mount, LyError *error)
     if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
         fuse_session_destroy(mount->session);
         mount->session = NULL;
-        return ly_error_set(error, LY_ERROR_IO, "cannot mount on %s (is it an empty directory of yours, and /dev/fuse usable?)",
+        return ly_error_set(error, LY_ERROR_IO,
+                            "cannot mount on %s (is it an empty directory of yours, and /dev/fuse usable?)",
                             mount->options.mountpoint);
     }
     mount->mounted = true;
@@ -128,7 +130,8 @@ bool kernel_mount(Mount *mount, LyError *error)
         take_request(mount);
     }
     if (!mount->initialised)
-        return ly_error_set(error, LY_ERROR_IO, "the kernel did not start the mount on %s", mount->options.mountpoint);
+        return ly_error_set(error, LY_ERROR_IO, "the kernel did not start the mount on %s",
+                            mount->options.mountpoint);
     mount->watch = ly_watch_new(mount->loop, fd, LY_READABLE, readable, mount);
     return true;
 }

@@ -3,7 +3,8 @@
 
 #include "mount-private.h"
 
-/* Mounts, answers INIT and watches for requests; mount->ended is called when it was unmounted. After a failure kernel_unmount cleans up. */
+/* Mounts, answers INIT and watches for requests; mount->ended is called when it was unmounted. After a
+ * failure kernel_unmount cleans up. */
 bool kernel_mount(Mount *mount, LyError *error);
 void kernel_unmount(Mount *mount);
 

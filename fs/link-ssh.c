@@ -50,7 +50,8 @@ static void asked(void *user, const LyAsk *ask)
         ly_client_answer(self->client, (const char *)self->options->password.data);
         return;
     }
-    ly_prompter_ask(self->options->prompter, ask->text, ask->echo, ask->kind == LY_ASK_HOST_KEY, answered, self);
+    ly_prompter_ask(self->options->prompter, ask->text, ask->echo, ask->kind == LY_ASK_HOST_KEY, answered,
+                    self);
 }
 
 static void banner(void *user, LyBytes text)
@@ -81,9 +82,11 @@ static void request_server(SshLink *self)
 
 static void channel_closed(SshLink *self)
 {
-    const char *said = self->said.len ? LY_PRINTABLE(ly_bytes_trim(ly_buf_bytes(&self->said))) : "it said nothing";
+    const char *said =
+        self->said.len ? LY_PRINTABLE(ly_bytes_trim(ly_buf_bytes(&self->said))) : "it said nothing";
     self->channel = NULL;
-    fail(self, !self->up, self->up ? "the server ended the SFTP session (%s)" : "the SFTP server did not start (%s)", said);
+    fail(self, !self->up,
+         self->up ? "the server ended the SFTP session (%s)" : "the SFTP server did not start (%s)", said);
 }
 
 static void event(void *user, const LyConnectionEvent *event)
@@ -99,17 +102,18 @@ static void event(void *user, const LyConnectionEvent *event)
         break;
     case LY_CHANNEL_REPLY:
         if (!event->success) {
-            fail(self, true, "the server has no \"%s\" to speak SFTP with; name another with -o sftp_server=", server_name(self));
+            fail(self, true, "the server has no \"%s\" to speak SFTP with; name another with -o sftp_server=",
+                 server_name(self));
             break;
         }
         self->up = true;
         self->link.events.up(self->link.events.user);
         break;
     case LY_CHANNEL_DATA:
+        /* It is used up when `data` returns; the link may be gone by then. */
+        ly_channel_consumed(self->channel, event->data.len);
         if (self->link.events.data)
             self->link.events.data(self->link.events.user, event->data);
-        if (self->channel)
-            ly_channel_consumed(self->channel, event->data.len);
         break;
     case LY_CHANNEL_STDERR:
         ly_log(&self->options->log, LY_LOG_INFO, "server: %s", LY_PRINTABLE(ly_bytes_trim(event->data)));
@@ -170,7 +174,8 @@ static size_t ssh_write(Link *link, const LyBytes *parts, size_t count)
 /* Who takes SYMLINK's arguments in OpenSSH's order, and not in the draft's. */
 static bool ssh_symlink_openssh_order(const Link *link)
 {
-    static const char *const idents[] = {"SSH-2.0-OpenSSH", "SSH-2.0-dropbear", "SSH-2.0-PuTTY", "SSH-2.0-Lanyard"};
+    static const char *const idents[] = {"SSH-2.0-OpenSSH", "SSH-2.0-dropbear", "SSH-2.0-PuTTY",
+                                         "SSH-2.0-Lanyard"};
     const SshLink *self = (const SshLink *)link;
     LyBytes ident = ly_transport_peer_ident(ly_session_transport(ly_client_session(self->client)));
     for (size_t i = 0; i < LY_COUNT(idents); i++)

@@ -19,12 +19,12 @@ typedef struct PlainLink {
     LyWatch *in_watch, *out_watch; /* one and the same when in == out */
     LyChild *child;
     LyConnect *connect;
-    LyTask begin;      /* tells what make already knows */
-    LyTask flush;      /* sends what one iteration gathered */
-    LyBuf gathered;    /* small requests */
+    LyTask begin;   /* tells what make already knows */
+    LyTask flush;   /* sends what one iteration gathered */
+    LyBuf gathered; /* small requests */
     uint8_t *input;
     bool ended, want_write, keep_fds, used_up;
-    bool *freed;       /* set when it is freed from within one of its callbacks */
+    bool reading, freed; /* freed from within its own reading: the memory goes when that returns */
     LyError error;
 } PlainLink;
 
@@ -127,6 +127,13 @@ static void out_ready(void *user, unsigned events)
         update_watch(plain);
 }
 
+static void free_memory(PlainLink *plain)
+{
+    ly_buf_free(&plain->gathered);
+    ly_free(plain->input);
+    ly_free(plain);
+}
+
 static void input_ended(PlainLink *plain, int system)
 {
     LyError error;
@@ -142,24 +149,26 @@ static void input_ended(PlainLink *plain, int system)
 static void in_ready(void *user, unsigned events)
 {
     PlainLink *plain = user;
-    bool freed = false;
-    plain->freed = &freed;
+    plain->reading = true;
     if (plain->in == plain->out)
         out_ready(plain, events);
-    for (int i = 0; i < READS_A_WAKEUP && !freed && !plain->ended; i++) {
+    for (int i = 0; i < READS_A_WAKEUP && !plain->ended; i++) {
         ssize_t len = read(plain->in, plain->input, INPUT_LEN);
         if (len > 0) {
             plain->link.events.data(plain->link.events.user, ly_bytes(plain->input, (size_t)len));
+            if (len < INPUT_LEN / 4) /* most likely that was all */
+                break;
         } else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
             input_ended(plain, len == 0 ? 0 : errno);
         } else {
             break;
         }
     }
-    if (!freed && !plain->ended)
+    if (!plain->ended)
         plain->link.events.iterated(plain->link.events.user);
-    if (!freed)
-        plain->freed = NULL;
+    plain->reading = false;
+    if (plain->freed)
+        free_memory(plain);
 }
 
 /* The descriptors are there: non-blocking, and watched. */
@@ -173,7 +182,8 @@ static void open_link(PlainLink *plain, int in, int out)
     plain->in_watch = ly_watch_new(plain->loop, in, LY_READABLE, in_ready, plain);
     if (in != out) {
         plain->out_watch = ly_watch_new(plain->loop, out, 0, out_ready, plain);
-        /* A pipe's 64 KiB would make every request of 128 KiB wait twice. Refused when the user has too many: then it is slower. */
+        /* A pipe's 64 KiB would make every request of 128 KiB wait twice. Refused when the user has too many:
+         * then it is slower. */
         (void)fcntl(in, F_SETPIPE_SZ, PIPE_LEN);
         (void)fcntl(out, F_SETPIPE_SZ, PIPE_LEN);
     } else {
@@ -198,8 +208,6 @@ static bool openssh_order(const Link *link)
 static void plain_free(Link *link)
 {
     PlainLink *plain = (PlainLink *)link;
-    if (plain->freed)
-        *plain->freed = true;
     plain->ended = true;
     ly_loop_undefer(plain->loop, &plain->begin);
     ly_loop_undefer(plain->loop, &plain->flush);
@@ -219,9 +227,9 @@ static void plain_free(Link *link)
         ly_child_kill(plain->child, SIGCONT); /* a stopped one would not see it */
         ly_child_free(plain->child);
     }
-    ly_buf_free(&plain->gathered);
-    ly_free(plain->input);
-    ly_free(plain);
+    plain->freed = true;
+    if (!plain->reading)
+        free_memory(plain);
 }
 
 static const LinkClass plain_class = {plain_write, openssh_order, plain_free};
@@ -300,7 +308,8 @@ static Link *make_tcp(void *user, LyLoop *loop, const LinkEvents *events)
 {
     PlainMaker *maker = user;
     PlainLink *plain = plain_new(loop, events);
-    LyConnectOptions options = {.host = maker->host, .port = maker->port, .timeout_us = maker->timeout_us, .ipqos = -1};
+    LyConnectOptions options = {
+        .host = maker->host, .port = maker->port, .timeout_us = maker->timeout_us, .ipqos = -1};
     plain->connect = ly_connect_new(loop, &options, connected, plain);
     return &plain->link;
 }
@@ -323,7 +332,8 @@ static Link *make_stdio(void *user, LyLoop *loop, const LinkEvents *events)
     plain->keep_fds = true;
     if (maker->made) {
         plain->used_up = true;
-        ly_error_set(&plain->error, LY_ERROR_DISCONNECT, "the connection on stdin and stdout is over and cannot be made again");
+        ly_error_set(&plain->error, LY_ERROR_DISCONNECT,
+                     "the connection on stdin and stdout is over and cannot be made again");
     } else {
         open_link(plain, STDIN_FILENO, STDOUT_FILENO);
     }

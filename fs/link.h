@@ -1,5 +1,6 @@
-/* A link is a way to an SFTP server, whatever carries it: a channel of an SSH session, a TCP port (directport), a child's pipes
- * (ssh_command), our own stdin and stdout (passive). It moves bytes and says when it is up and when it ended. */
+/* A link is a way to an SFTP server, whatever carries it: a channel of an SSH session, a TCP port
+ * (directport), a child's pipes (ssh_command), our own stdin and stdout (passive). It moves bytes and says
+ * when it is up and when it ended. */
 #ifndef LY_FS_LINK_H
 #define LY_FS_LINK_H
 
@@ -7,14 +8,16 @@
 
 typedef struct Link Link;
 
-/* Events come from the loop, never from within make or link_write; link_free may be called from within any of them. */
+/* Events come from the loop, never from within make or link_write; link_free may be called from within any of
+ * them. */
 typedef struct LinkEvents {
-    void (*up)(void *user);                                   /* bytes may flow from now on */
-    void (*data)(void *user, LyBytes bytes);                  /* used up when it returns */
-    void (*writable)(void *user);                             /* after link_write took less than it was given */
-    void (*iterated)(void *user);                             /* one batch of input was delivered */
-    void (*down)(void *user, const LyError *error, bool final); /* ended, once; final: trying again is useless or harmful (sign-in
-                                                                 refused, host key changed). The link may be freed from here */
+    void (*up)(void *user);                  /* bytes may flow from now on */
+    void (*data)(void *user, LyBytes bytes); /* used up when it returns */
+    void (*writable)(void *user);            /* after link_write took less than it was given */
+    void (*iterated)(void *user);            /* one batch of input was delivered */
+    void (*down)(void *user, const LyError *error,
+                 bool final); /* ended, once; final: trying again is useless or harmful (sign-in
+                               refused, host key changed). The link may be freed from here */
     void *user;
 } LinkEvents;
 

@@ -2,15 +2,21 @@
 
 #include "listing.h"
 
-enum { WINDOW_FIRST = 2, WINDOW_MAX = 32, TABLE_FIRST = 64, NAME_MAX_LEN = 255, ENTRIES_MAX = 4 << 20,
-       KEPT_ENTRIES_MAX = 256 * 1024 };
+enum {
+    WINDOW_FIRST = 2,
+    WINDOW_MAX = 32,
+    TABLE_FIRST = 64,
+    NAME_MAX_LEN = 255,
+    ENTRIES_MAX = 4 << 20,
+    KEPT_ENTRIES_MAX = 256 * 1024
+};
 
 static void send_requests(Listing *listing);
 
 bool listing_name_valid(LyBytes name)
 {
-    return name.len > 0 && name.len <= NAME_MAX_LEN && !memchr(name.data, '/', name.len) && !memchr(name.data, 0, name.len) &&
-           !ly_bytes_is(name, ".") && !ly_bytes_is(name, "..");
+    return name.len > 0 && name.len <= NAME_MAX_LEN && !memchr(name.data, '/', name.len) &&
+           !memchr(name.data, 0, name.len) && !ly_bytes_is(name, ".") && !ly_bytes_is(name, "..");
 }
 
 LyBytes listing_name(const Listing *listing, const ListingEntry *entry)
@@ -27,7 +33,8 @@ static size_t hash_of(LyBytes name)
 static size_t place_of(const Listing *listing, LyBytes name)
 {
     size_t mask = listing->table_room - 1, at = hash_of(name) & mask;
-    while (listing->table[at] && !ly_bytes_equal(listing_name(listing, &listing->entries[listing->table[at] - 1]), name))
+    while (listing->table[at] &&
+           !ly_bytes_equal(listing_name(listing, &listing->entries[listing->table[at] - 1]), name))
         at = (at + 1) & mask;
     return at;
 }
@@ -62,7 +69,8 @@ static void add(Listing *listing, LyBytes name, const LySftpAttrs *attrs)
             listing->entries = ly_realloc(listing->entries, listing->room * sizeof *listing->entries);
         }
         if (listing->names_room - listing->names_len < name.len) {
-            listing->names_room = LY_MAX(2 * listing->names_room, listing->names_len + LY_MAX(name.len, 512u));
+            listing->names_room =
+                LY_MAX(2 * listing->names_room, listing->names_len + LY_MAX(name.len, 512u));
             listing->names = ly_realloc(listing->names, listing->names_room);
         }
         memcpy(listing->names + listing->names_len, name.data, name.len);
@@ -75,6 +83,7 @@ static void add(Listing *listing, LyBytes name, const LySftpAttrs *attrs)
     }
     entry->removed = false;
     entry->has_attrs = attrs != NULL;
+    listing->bare_count += attrs == NULL;
     if (attrs)
         entry->attrs = *attrs;
 }
@@ -88,16 +97,20 @@ void listing_add_name(Listing *listing, LyBytes name)
 void listing_remove_name(Listing *listing, LyBytes name)
 {
     ListingEntry *entry = listing_find(listing, name);
-    if (entry)
+    if (entry) {
         entry->removed = true;
+        listing->bare_count -= !entry->has_attrs;
+    }
     listing->changed |= listing->state == LISTING_LOADING;
 }
 
 void listing_forget_attrs(Listing *listing, LyBytes name)
 {
     ListingEntry *entry = listing_find(listing, name);
-    if (entry)
+    if (entry && entry->has_attrs) {
         entry->has_attrs = false;
+        listing->bare_count++;
+    }
     listing->changed |= listing->state == LISTING_LOADING;
 }
 
@@ -105,7 +118,8 @@ static void wake(Listing *listing)
 {
     LyList woken;
     ly_list_init(&woken);
-    ly_list_each(&listing->waiters, Operation, queue, each) {
+    ly_list_each(&listing->waiters, Operation, queue, each)
+    {
         ly_link_remove(&each->queue);
         ly_list_append(&woken, &each->queue);
     }
@@ -148,7 +162,8 @@ static void take_names(Listing *listing, LySftpReply *reply)
         else if (listing->count >= ENTRIES_MAX)
             listing->error = EOVERFLOW;
         else
-            add(listing, name.filename, name.attrs.flags & SSH_FILEXFER_ATTR_PERMISSIONS ? &name.attrs : NULL);
+            add(listing, name.filename,
+                name.attrs.flags & SSH_FILEXFER_ATTR_PERMISSIONS ? &name.attrs : NULL);
     }
 }
 
@@ -224,6 +239,16 @@ Listing *listing_new(Mount *mount, const Inode *directory)
     return listing;
 }
 
+Listing *listing_new_empty(Mount *mount)
+{
+    Listing *listing = ly_new(Listing);
+    listing->mount = mount;
+    listing->refs = 1;
+    ly_list_init(&listing->waiters);
+    end(listing, LISTING_COMPLETE, 0);
+    return listing;
+}
+
 void listing_ref(Listing *listing)
 {
     listing->refs++;
@@ -261,10 +286,11 @@ void listing_drop(Inode *inode)
 bool listings_expire(Mount *mount)
 {
     size_t total = 0;
+    ly_list_each(&mount->listings, Listing, link, each) total += each->count;
     ly_list_each(&mount->listings, Listing, link, each)
-        total += each->count;
-    ly_list_each(&mount->listings, Listing, link, each) {
-        bool fresh = each->complete_us && mount_now_us(mount) - each->complete_us < mount->options.dir_cache_us;
+    {
+        bool fresh =
+            each->complete_us && mount_now_us(mount) - each->complete_us < mount->options.dir_cache_us;
         if (each->state != LISTING_LOADING && (!fresh || total > KEPT_ENTRIES_MAX)) {
             total -= each->count;
             listing_drop(each->keeper);

@@ -12,8 +12,9 @@ enum { NAME_LEN_MAX = 255, STATVFS_FRESH_US = 2 * 1000 * 1000 };
 static LySftpId ask_attrs(Operation *operation, LyBytes path)
 {
     LySftpClient *client = mount_client(operation->mount);
-    return operation->mount->options.follow_symlinks ? ly_sftp_stat(client, path, operation_attrs_done, operation)
-                                                     : ly_sftp_lstat(client, path, operation_attrs_done, operation);
+    return operation->mount->options.follow_symlinks
+               ? ly_sftp_stat(client, path, operation_attrs_done, operation)
+               : ly_sftp_lstat(client, path, operation_attrs_done, operation);
 }
 
 /* ---- lookup ---- */
@@ -37,7 +38,8 @@ static void lookup_finish(Operation *operation)
     if (operation->has_attrs) {
         Inode *inode = cache_inode(mount, parent, name, &operation->attrs);
         /* A listing that does not know the name is old. */
-        if (parent->listing && parent->listing->state == LISTING_COMPLETE && !listing_find(parent->listing, name))
+        if (parent->listing && parent->listing->state == LISTING_COMPLETE &&
+            !listing_find(parent->listing, name))
             parent->listing->complete_us = 0;
         if (inode == known)
             cache_store(mount, inode, &operation->attrs, operation->changes);
@@ -46,7 +48,8 @@ static void lookup_finish(Operation *operation)
         cache_reply_entry(operation, inode, &operation->attrs);
         return;
     }
-    operation->status = operation->attrs_status != SSH_FX_OK ? operation->attrs_status : SSH_FX_CONNECTION_LOST;
+    operation->status =
+        operation->attrs_status != SSH_FX_OK ? operation->attrs_status : SSH_FX_CONNECTION_LOST;
     if (operation->status == SSH_FX_NO_SUCH_FILE) {
         if (known && operation->changes == known->changes) {
             inode_detach(&mount->inodes, known);
@@ -136,7 +139,8 @@ static void attrs_finish(Operation *operation)
     Mount *mount = operation->mount;
     if (operation->status != SSH_FX_OK || !operation->has_attrs) {
         if (operation->status == SSH_FX_OK)
-            operation->status = operation->attrs_status != SSH_FX_OK ? operation->attrs_status : SSH_FX_CONNECTION_LOST;
+            operation->status =
+                operation->attrs_status != SSH_FX_OK ? operation->attrs_status : SSH_FX_CONNECTION_LOST;
         operation_explain(operation);
         return;
     }
@@ -154,7 +158,8 @@ static void send_attrs_then(Operation *operation, void (*finish)(Operation *oper
     writer_send(inode);
     operation->changes = inode->changes;
     if (file) {
-        operation_sent(operation, ly_sftp_fstat(mount_client(operation->mount), file_handle(file), operation_attrs_done, operation));
+        operation_sent(operation, ly_sftp_fstat(mount_client(operation->mount), file_handle(file),
+                                                operation_attrs_done, operation));
     } else {
         if (!operation_path(operation, &path))
             return;
@@ -202,18 +207,21 @@ static void setattr_send(Operation *operation)
     operation->finish = attrs_finish;
     LyBytes path;
     if (file) {
-        operation_sent(operation, ly_sftp_fsetstat(client, file_handle(file), set, operation_status_done, operation));
+        operation_sent(operation,
+                       ly_sftp_fsetstat(client, file_handle(file), set, operation_status_done, operation));
         operation_sent(operation, ly_sftp_fstat(client, file_handle(file), operation_attrs_done, operation));
     } else {
         if (!operation_path(operation, &path))
             return;
-        bool is_link = inode->attrs.flags && attributes_type(&inode->attrs) == S_IFLNK && !mount->options.follow_symlinks;
+        bool is_link = inode->attrs.flags && attributes_type(&inode->attrs) == S_IFLNK &&
+                       !mount->options.follow_symlinks;
         if (is_link && !ly_sftp_client_has(client, LY_SFTP_EXTENSION_LSETSTAT)) {
             operation_fail(operation, EOPNOTSUPP); /* SETSTAT would change what it leads to */
             return;
         }
-        operation_sent(operation, is_link ? ly_sftp_lsetstat(client, path, set, operation_status_done, operation)
-                                          : ly_sftp_setstat(client, path, set, operation_status_done, operation));
+        operation_sent(operation, is_link
+                                      ? ly_sftp_lsetstat(client, path, set, operation_status_done, operation)
+                                      : ly_sftp_setstat(client, path, set, operation_status_done, operation));
         operation_sent(operation, ask_attrs(operation, path));
     }
     if (resize) {
@@ -267,7 +275,8 @@ static int setattr_fill(Operation *operation, const struct stat *attr, const LyS
 static void setattr_known(Operation *operation)
 {
     if (!operation->has_attrs || !mount_client(operation->mount)) {
-        operation->status = operation->attrs_status != SSH_FX_OK ? operation->attrs_status : SSH_FX_CONNECTION_LOST;
+        operation->status =
+            operation->attrs_status != SSH_FX_OK ? operation->attrs_status : SSH_FX_CONNECTION_LOST;
         operation_explain(operation);
         return;
     }
@@ -288,7 +297,8 @@ static void setattr_known(Operation *operation)
 static void setattr_start(Operation *operation)
 {
     unsigned to_set = operation->flags;
-    unsigned owners = to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID), times = to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME);
+    unsigned owners = to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID),
+             times = to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME);
     bool half = owners == FUSE_SET_ATTR_UID || owners == FUSE_SET_ATTR_GID || times == FUSE_SET_ATTR_ATIME ||
                 times == FUSE_SET_ATTR_MTIME;
     if (!half || cache_has_attrs(operation->mount, operation->inode)) {
@@ -333,9 +343,10 @@ static void reply_link(Operation *operation, LyBytes target)
     size_t depth = operation->inode->parent ? inode_depth(operation->inode) - 1 : 0;
     int error = symlink_present(&rules, depth, target, &text);
     if (error == EPERM)
-        ly_log(&mount->options.log, mount->leave_warned ? LY_LOG_DEBUG : LY_LOG_WARNING,
-               "a symbolic link leaves the mount and is refused: %s (symlinks=rewrite or symlinks=raw allow it)",
-               LY_PRINTABLE(target));
+        ly_log(
+            &mount->options.log, mount->leave_warned ? LY_LOG_DEBUG : LY_LOG_WARNING,
+            "a symbolic link leaves the mount and is refused: %s (symlinks=rewrite or symlinks=raw allow it)",
+            LY_PRINTABLE(target));
     mount->leave_warned |= error == EPERM;
     if (operation->req && !error)
         fuse_reply_readlink(operation->req, ly_buf_str(&text));
@@ -376,7 +387,8 @@ static void readlink_start(Operation *operation)
         return;
     operation->changes = operation->inode->changes;
     operation->finish = operation_explain;
-    operation_sent(operation, ly_sftp_readlink(mount_client(operation->mount), path, readlink_done, operation));
+    operation_sent(operation,
+                   ly_sftp_readlink(mount_client(operation->mount), path, readlink_done, operation));
     operation_wait(operation);
 }
 
@@ -399,9 +411,17 @@ static void reply_statfs(Operation *operation)
 {
     const LySftpStatvfs *from = &operation->mount->statvfs;
     struct statvfs st = {
-        .f_bsize = from->bsize, .f_frsize = from->frsize, .f_blocks = from->blocks, .f_bfree = from->bfree,
-        .f_bavail = from->bavail, .f_files = from->files, .f_ffree = from->ffree, .f_favail = from->favail,
-        .f_fsid = from->fsid, .f_flag = from->flag, .f_namemax = LY_MIN(from->namemax, (uint64_t)NAME_LEN_MAX),
+        .f_bsize = from->bsize,
+        .f_frsize = from->frsize,
+        .f_blocks = from->blocks,
+        .f_bfree = from->bfree,
+        .f_bavail = from->bavail,
+        .f_files = from->files,
+        .f_ffree = from->ffree,
+        .f_favail = from->favail,
+        .f_fsid = from->fsid,
+        .f_flag = from->flag,
+        .f_namemax = LY_MIN(from->namemax, (uint64_t)NAME_LEN_MAX),
     };
     if (operation->req)
         fuse_reply_statfs(operation->req, &st);
@@ -437,8 +457,14 @@ static void statfs_start(Operation *operation)
     LyBytes path;
     if (!ly_sftp_client_has(client, LY_SFTP_EXTENSION_STATVFS)) {
         /* Nobody knows: much room, so that programs that look before they copy go on. */
-        mount->statvfs = (LySftpStatvfs){.bsize = 4096, .frsize = 4096, .blocks = 1ull << 28, .bfree = 1ull << 28,
-                                         .bavail = 1ull << 28, .files = 1u << 30, .ffree = 1u << 30, .favail = 1u << 30,
+        mount->statvfs = (LySftpStatvfs){.bsize = 4096,
+                                         .frsize = 4096,
+                                         .blocks = 1ull << 28,
+                                         .bfree = 1ull << 28,
+                                         .bavail = 1ull << 28,
+                                         .files = 1u << 30,
+                                         .ffree = 1u << 30,
+                                         .favail = 1u << 30,
                                          .namemax = NAME_LEN_MAX};
         mount->statvfs_us = mount_now_us(mount);
         reply_statfs(operation);

@@ -1,4 +1,5 @@
-/* lanyardfs: reads the command line, signs in while the terminal is still there, mounts, goes to the background, serves. */
+/* lanyardfs: reads the command line, signs in while the terminal is still there, mounts, goes to the
+ * background, serves. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -48,12 +49,19 @@ static void fail(Program *program, const LyError *error)
 static void mount_ready(void *user, const LyError *error)
 {
     Program *program = user;
+    if (error &&
+        program->options.delay_connect) { /* it is mounted already; the next operation connects again */
+        ly_log(&program->options.mount.log, LY_LOG_WARNING, "%s: %s", program->options.mountpoint,
+               error->message);
+        return;
+    }
     if (error) {
         fail(program, error);
         return;
     }
     program->ready = true;
-    ly_loop_quit(program->loop);
+    if (!program->options.delay_connect)
+        ly_loop_quit(program->loop);
 }
 
 static void mount_ended(void *user)
@@ -92,7 +100,8 @@ static bool read_password(Program *program, LyError *error)
     }
     line[len] = 0;
     program->password = ly_bytes(line, len);
-    return len > 0 || ly_error_set(error, LY_ERROR_INVALID, "password_stdin was given, but stdin has no password");
+    return len > 0 ||
+           ly_error_set(error, LY_ERROR_INVALID, "password_stdin was given, but stdin has no password");
 }
 
 static bool check_mountpoint(const char *mountpoint, LyError *error)
@@ -100,14 +109,16 @@ static bool check_mountpoint(const char *mountpoint, LyError *error)
     struct stat status;
     if (stat(mountpoint, &status) != 0) {
         if (errno == ENOTCONN)
-            return ly_error_set(error, LY_ERROR_IO, "%s is a mount whose program is gone; free it with fusermount3 -u %s", mountpoint,
-                                mountpoint);
+            return ly_error_set(error, LY_ERROR_IO,
+                                "%s is a mount whose program is gone; free it with fusermount3 -u %s",
+                                mountpoint, mountpoint);
         return ly_error_set_errno(error, errno, "cannot mount on %s", mountpoint);
     }
     if (!S_ISDIR(status.st_mode))
         return ly_error_set(error, LY_ERROR_INVALID, "cannot mount on %s: it is not a directory", mountpoint);
     if (access("/dev/fuse", F_OK) != 0)
-        return ly_error_set_errno(error, errno, "cannot mount: /dev/fuse is missing (is the fuse module loaded?)");
+        return ly_error_set_errno(error, errno,
+                                  "cannot mount: /dev/fuse is missing (is the fuse module loaded?)");
     return true;
 }
 
@@ -118,7 +129,8 @@ static LinkMaker command_maker(const Options *options)
     char port[8];
     size_t count = 0;
     LY_AUTO_FREE char *script = ly_format("exec %s \"$@\"", options->ssh_command);
-    LY_AUTO_FREE char *target = options->user ? ly_format("%s@%s", options->user, options->host) : ly_strdup(options->host);
+    LY_AUTO_FREE char *target =
+        options->user ? ly_format("%s@%s", options->user, options->host) : ly_strdup(options->host);
     const char *server = options->sftp_server ? options->sftp_server : "sftp";
     const char *fixed[] = {"/bin/sh", "-c", script, "ssh", "-x", "-a", "-oClearAllForwardings=yes"};
     for (size_t i = 0; i < LY_COUNT(fixed); i++)
@@ -168,7 +180,8 @@ static bool make_maker(Program *program, LyError *error)
         LyDestination *destination = ly_destination_new(&to, error);
         if (!destination)
             return false;
-        SshLinkOptions ssh = {destination, options->sftp_server, program->prompter, program->password, options->mount.log};
+        SshLinkOptions ssh = {destination, options->sftp_server, program->prompter, program->password,
+                              options->mount.log};
         program->maker = link_maker_ssh(&ssh);
         ly_destination_unref(destination);
     }
@@ -184,7 +197,8 @@ static bool read_id_tables(Options *options, LyError *error)
     }
     if (!options->uid_file && !options->gid_file)
         return ly_error_set(error, LY_ERROR_INVALID, "-o idmap=file needs -o uidfile= or -o gidfile=");
-    return (!options->uid_file || (options->mount.uid_table = id_table_read(options->uid_file, false, error))) &&
+    return (!options->uid_file ||
+            (options->mount.uid_table = id_table_read(options->uid_file, false, error))) &&
            (!options->gid_file || (options->mount.gid_table = id_table_read(options->gid_file, true, error)));
 }
 
@@ -235,7 +249,8 @@ static int serve(Program *program)
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     LyError error = {0};
     signal(SIGPIPE, SIG_IGN);
-    /* Signals become events once there is a loop; until then they end the program, and nothing is mounted yet. */
+    /* Signals become events once there is a loop; until then they end the program, and nothing is mounted
+     * yet. */
     bool started = start(program, &error);
     LySignals *signals = NULL;
     if (started) {
@@ -274,9 +289,10 @@ int main(int argc, char **argv)
     }
     if (program.options.notes.len)
         fprintf(stderr, "%s", ly_buf_str(&program.options.notes));
-    program.options.mount.log = (LyLog){
-        log_write, &program,
-        program.options.debug ? LY_LOG_DEBUG : program.options.verbose ? LY_LOG_INFO : LY_LOG_WARNING};
+    program.options.mount.log = (LyLog){log_write, &program,
+                                        program.options.debug     ? LY_LOG_DEBUG
+                                        : program.options.verbose ? LY_LOG_INFO
+                                                                  : LY_LOG_WARNING};
     if (!program.options.foreground) {
         int status = background_begin(&program.background);
         if (status >= 0) { /* the parent: the child has said how it went */

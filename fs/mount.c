@@ -56,8 +56,8 @@ bool mount_other_path(Mount *mount, const Inode *inode, LyBytes name, LyBytes *p
     return true;
 }
 
-Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker, void (*ready)(void *user, const LyError *error),
-                 void *user)
+Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker,
+                 void (*ready)(void *user, const LyError *error), void *user)
 {
     Mount *mount = ly_new(Mount);
     mount->loop = loop;
@@ -69,6 +69,7 @@ Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *mak
     mount->mountpoint = realpath(options->mountpoint, NULL);
     if (!mount->mountpoint)
         mount->mountpoint = ly_strdup(options->mountpoint);
+    ly_list_init(&mount->directories);
     ly_list_init(&mount->listings);
     ly_list_init(&mount->reading);
     inodes_init(&mount->inodes, inode_released, mount);
@@ -85,6 +86,12 @@ bool mount_serve(Mount *mount, void (*ended)(void *user), LyError *error)
     return kernel_mount(mount, error);
 }
 
+/* What the kernel did not close, because it was unmounted by force. */
+static void close_files(void *user, Inode *inode)
+{
+    while (inode->open)
+        file_unref(ly_list_first(&inode->open->files, File, link));
+}
 
 void mount_free(Mount *mount)
 {
@@ -93,6 +100,8 @@ void mount_free(Mount *mount)
     remote_free(&mount->remote); /* whatever waits is told */
     operations_free(mount);
     kernel_unmount(mount);
+    inodes_each(&mount->inodes, close_files, mount);
+    directories_free(mount);
     writers_free(mount);
     reader_free_pool(mount);
     inodes_free(&mount->inodes);
@@ -106,9 +115,11 @@ void mount_free(Mount *mount)
 
 void mount_statistics(const Mount *mount, LyBuf *out)
 {
-#define STATISTICS_LINE(name) ly_buf_add_format(out, #name " %llu\n", (unsigned long long)mount->statistics.name);
+#define STATISTICS_LINE(name)                                                                                \
+    ly_buf_add_format(out, #name " %llu\n", (unsigned long long)mount->statistics.name);
     STATISTICS(STATISTICS_LINE)
 #undef STATISTICS_LINE
-    ly_buf_add_format(out, "inodes %zu\nbuffers_in_use %zu\nunacknowledged_bytes %zu\nsessions %u\n", mount->inodes.count,
-                      mount->buffers.used_count, mount->unacknowledged_len, mount->remote.generation);
+    ly_buf_add_format(out, "inodes %zu\nbuffers_in_use %zu\nunacknowledged_bytes %zu\nsessions %u\n",
+                      mount->inodes.count, mount->buffers.used_count, mount->unacknowledged_len,
+                      mount->remote.generation);
 }

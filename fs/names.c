@@ -15,8 +15,9 @@ static void ignore_done(void *user, LySftpReply *reply)
 static LySftpId ask_attrs(Operation *operation, LyBytes path)
 {
     LySftpClient *client = mount_client(operation->mount);
-    return operation->mount->options.follow_symlinks ? ly_sftp_stat(client, path, operation_attrs_done, operation)
-                                                     : ly_sftp_lstat(client, path, operation_attrs_done, operation);
+    return operation->mount->options.follow_symlinks
+               ? ly_sftp_stat(client, path, operation_attrs_done, operation)
+               : ly_sftp_lstat(client, path, operation_attrs_done, operation);
 }
 
 /* Begins an operation on a name in a directory. */
@@ -62,7 +63,8 @@ static void made_finish(Operation *operation)
     if (attributes_type(attrs) == S_IFDIR && attrs->flags & SSH_FILEXFER_ATTR_PERMISSIONS &&
         (attrs->permissions & 0777) != (operation->mode & 0777) && mount_client(mount) &&
         mount_path(mount, operation->inode, name, &path)) {
-        LySftpAttrs set = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = (operation->mode & 0777) | (attrs->permissions & 07000)};
+        LySftpAttrs set = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS,
+                           .permissions = (operation->mode & 0777) | (attrs->permissions & 07000)};
         ly_sftp_setstat(mount_client(mount), path, &set, ignore_done, NULL);
         attrs->permissions = (attrs->permissions & ~0777u) | (operation->mode & 0777);
     }
@@ -71,6 +73,12 @@ static void made_finish(Operation *operation)
         inode_detach(&mount->inodes, old);
     Inode *inode = cache_inode(mount, operation->inode, name, attrs);
     cache_store(mount, inode, attrs, inode->changes);
+    if (attributes_type(attrs) == S_IFDIR && !inode->listing) {
+        inode->listing = listing_new_empty(mount);
+        listing_keep(inode->listing, inode);
+    }
+    if (operation->other) /* a link: programs compare the numbers */
+        inode_share_number(&mount->inodes, inode, operation->other);
     cache_reply_entry(operation, inode, attrs);
 }
 
@@ -91,8 +99,9 @@ static void mknod_start(Operation *operation)
         return;
     LySftpAttrs attrs = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = operation->mode & 07777};
     operation->finish = made_finish;
-    operation_sent(operation, ly_sftp_open(mount_client(operation->mount), path, SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL, &attrs,
-                                           mknod_opened, operation));
+    operation_sent(operation, ly_sftp_open(mount_client(operation->mount), path,
+                                           SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL, &attrs, mknod_opened,
+                                           operation));
     operation_sent(operation, ask_attrs(operation, path));
     operation_wait(operation);
 }
@@ -113,7 +122,8 @@ static void mkdir_start(Operation *operation)
         return;
     LySftpAttrs attrs = {.flags = SSH_FILEXFER_ATTR_PERMISSIONS, .permissions = operation->mode & 07777};
     operation->finish = made_finish;
-    operation_sent(operation, ly_sftp_mkdir(mount_client(operation->mount), path, &attrs, operation_status_done, operation));
+    operation_sent(operation, ly_sftp_mkdir(mount_client(operation->mount), path, &attrs,
+                                            operation_status_done, operation));
     operation_sent(operation, ask_attrs(operation, path));
     operation_wait(operation);
 }
@@ -129,8 +139,9 @@ static void symlink_start(Operation *operation)
     if (!operation_path(operation, &path))
         return;
     operation->finish = made_finish;
-    operation_sent(operation, ly_sftp_symlink(mount_client(operation->mount), path, ly_bytes_str(operation->other_name),
-                                              operation_status_done, operation));
+    operation_sent(operation,
+                   ly_sftp_symlink(mount_client(operation->mount), path, ly_bytes_str(operation->other_name),
+                                   operation_status_done, operation));
     operation_sent(operation, ask_attrs(operation, path));
     operation_wait(operation);
 }
@@ -210,8 +221,9 @@ static void remove_start(Operation *operation)
     if (inode)
         writer_send(inode); /* in front of it */
     operation->finish = removed_finish;
-    operation_sent(operation, operation->failure == FAILED_RMDIR ? ly_sftp_rmdir(client, path, operation_status_done, operation)
-                                                                 : ly_sftp_remove(client, path, operation_status_done, operation));
+    operation_sent(operation, operation->failure == FAILED_RMDIR
+                                  ? ly_sftp_rmdir(client, path, operation_status_done, operation)
+                                  : ly_sftp_remove(client, path, operation_status_done, operation));
     operation_wait(operation);
 }
 
@@ -231,9 +243,10 @@ static void renamed_finish(Operation *operation)
     bool no_replace = operation->flags & RENAME_NOREPLACE;
     LySftpClient *client = mount_client(mount);
     Inode *inode = inode_find(&mount->inodes, operation->inode, from);
-    if (operation->status == SSH_FX_FAILURE && !no_replace && client && !operation->mode && mount->options.rename_workaround &&
-        !ly_sftp_client_has(client, LY_SFTP_EXTENSION_POSIX_RENAME)) {
-        /* The server does not replace: what is there goes first. Not atomic, which is why it has to be asked for. */
+    if (operation->status == SSH_FX_FAILURE && !no_replace && client && !operation->mode &&
+        mount->options.rename_workaround && !ly_sftp_client_has(client, LY_SFTP_EXTENSION_POSIX_RENAME)) {
+        /* The server does not replace: what is there goes first. Not atomic, which is why it has to be asked
+         * for. */
         LyBytes path;
         operation->mode = 1;
         operation->status = SSH_FX_OK;
@@ -243,7 +256,8 @@ static void renamed_finish(Operation *operation)
         return;
     }
     if (operation->status != SSH_FX_OK) {
-        operation->facts.source_is_directory = inode && inode->attrs.flags && attributes_type(&inode->attrs) == S_IFDIR;
+        operation->facts.source_is_directory =
+            inode && inode->attrs.flags && attributes_type(&inode->attrs) == S_IFDIR;
         if (no_replace)
             operation->failure = FAILED_CREATE;
         operation_explain(operation);
@@ -282,14 +296,16 @@ static void rename_start(Operation *operation)
     if (replaced)
         writer_send(replaced);
     operation->finish = renamed_finish;
-    bool replacing = !(operation->flags & RENAME_NOREPLACE) && ly_sftp_client_has(client, LY_SFTP_EXTENSION_POSIX_RENAME);
-    operation_sent(operation, replacing ? ly_sftp_posix_rename(client, from, to, operation_status_done, operation)
-                                        : ly_sftp_rename(client, from, to, operation_status_done, operation));
+    bool replacing =
+        !(operation->flags & RENAME_NOREPLACE) && ly_sftp_client_has(client, LY_SFTP_EXTENSION_POSIX_RENAME);
+    operation_sent(operation, replacing
+                                  ? ly_sftp_posix_rename(client, from, to, operation_status_done, operation)
+                                  : ly_sftp_rename(client, from, to, operation_status_done, operation));
     operation_wait(operation);
 }
 
-static void rename_begin(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
-                         unsigned flags, bool hide)
+static void rename_begin(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                         const char *new_name, unsigned flags, bool hide)
 {
     Mount *mount = fuse_req_userdata(req);
     Operation *operation = operation_new(req, mount_inode(mount, parent), rename_start);
@@ -310,12 +326,14 @@ static void rename_begin(fuse_req_t req, fuse_ino_t parent, const char *name, fu
         operation_begin(operation);
 }
 
-void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags)
+void fs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+               const char *new_name, unsigned flags)
 {
     rename_begin(req, parent, name, new_parent, new_name, flags, false);
 }
 
-/* -o hide_unlinked: an open file is renamed, so that servers which cannot remove it, and a new session, still have it. */
+/* -o hide_unlinked: an open file is renamed, so that servers which cannot remove it, and a new session, still
+ * have it. */
 void fs_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     Mount *mount = fuse_req_userdata(req);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "file.h"
 #include "operation.h"
 
@@ -12,8 +13,9 @@ enum { IDLE_MAX = 64, PATIENCE_US = 2 * 1000 * 1000 };
 
 static void go(RemoteWaiter *waiter, int error);
 
-/* ---- interrupts: an unanswered one leaves the process unkillable, an EINTR given at once breaks programs whose timers
- * fire. So: at once when nothing can come any more or the process is being killed, else after a while. */
+/* ---- interrupts: an unanswered one leaves the process unkillable, an EINTR given at once breaks programs
+ * whose timers fire. So: at once when nothing can come any more or the process is being killed, else after a
+ * while. */
 
 static bool sigkill_pending(pid_t pid)
 {
@@ -54,9 +56,8 @@ static void give_up(Operation *operation)
 static void schedule_interrupts(Mount *mount)
 {
     uint64_t at_us = UINT64_MAX;
-    ly_list_each(&mount->operations, Operation, link, each)
-        if (each->interrupted && each->req)
-            at_us = LY_MIN(at_us, each->started_us + PATIENCE_US);
+    ly_list_each(&mount->operations, Operation, link, each) if (each->interrupted && each->req) at_us =
+        LY_MIN(at_us, each->started_us + PATIENCE_US);
     ly_timer_set(mount->interrupt_timer, at_us);
 }
 
@@ -66,11 +67,13 @@ static void interrupts_due(void *user)
     uint64_t now_us = mount_now_us(mount);
     for (bool again = true; again;) {
         again = false;
-        ly_list_each(&mount->operations, Operation, link, each)
-            if (!again && each->interrupted && each->req && each->started_us + PATIENCE_US <= now_us) {
-                give_up(each); /* may end it and others: look from the start */
-                again = true;
-            }
+        ly_list_each(&mount->operations, Operation, link, each) if (!again && each->interrupted &&
+                                                                    each->req &&
+                                                                    each->started_us + PATIENCE_US <= now_us)
+        {
+            give_up(each); /* may end it and others: look from the start */
+            again = true;
+        }
     }
     schedule_interrupts(mount);
 }
@@ -284,6 +287,12 @@ void operation_explain(Operation *operation)
     Mount *mount = operation->mount;
     LySftpClient *client = mount_client(mount);
     FailureFacts *facts = &operation->facts;
+    if (operation->status == SSH_FX_NO_SUCH_FILE && operation->inode) {
+        /* Somebody removed what we still believed to be there: nothing else of it is believed either. */
+        cache_changed(mount, operation->inode);
+        if (operation->inode->listing)
+            operation->inode->listing->complete_us = 0;
+    }
     int error = failure_plain_errno(operation->failure, operation->status);
     if (error >= 0 || !client || !operation->req) {
         operation_fail(operation, error > 0 ? error : EIO);

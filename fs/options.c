@@ -10,13 +10,28 @@
 #include "base/auto.h"
 #include "session/config.h"
 
-typedef enum RowKind { FLAG, SECONDS, NUMBER, OCTAL, PORT, STRING, SSH, FUSE, RO, CALL, NOTHING, SILENT, ERROR } RowKind;
+typedef enum RowKind {
+    FLAG,
+    SECONDS,
+    NUMBER,
+    OCTAL,
+    PORT,
+    STRING,
+    SSH,
+    FUSE,
+    RO,
+    CALL,
+    NOTHING,
+    SILENT,
+    ERROR
+} RowKind;
 
 typedef struct OptionRow {
     const char *name;
     RowKind kind;
     size_t field;
-    const char *detail; /* SSH: the keyword; CALL: which function; NUMBER, OCTAL: which override it switches on */
+    const char
+        *detail; /* SSH: the keyword; CALL: which function; NUMBER, OCTAL: which override it switches on */
     const char *help;
 } OptionRow;
 
@@ -47,8 +62,10 @@ static void replace(char **field, LyBytes value)
 
 static void add_setting(Options *options, const char *keyword, LyBytes value)
 {
-    options->settings = ly_realloc(options->settings, (options->setting_count + 2) * sizeof *options->settings);
-    options->settings[options->setting_count++] = ly_format("%s=%.*s", keyword, (int)value.len, (const char *)value.data);
+    options->settings =
+        ly_realloc(options->settings, (options->setting_count + 2) * sizeof *options->settings);
+    options->settings[options->setting_count++] =
+        ly_format("%s=%.*s", keyword, (int)value.len, (const char *)value.data);
     options->settings[options->setting_count] = NULL;
 }
 
@@ -63,7 +80,8 @@ static bool read_seconds(LyBytes text, uint64_t *us)
     LyBytes whole, fraction;
     uint64_t seconds, part = 0;
     bool split = ly_bytes_split(text, '.', &whole, &fraction);
-    if (!ly_bytes_number(whole, 1u << 30, &seconds) || (split && (fraction.len > 6 || !ly_bytes_number(fraction, 999999, &part))))
+    if (!ly_bytes_number(whole, 1u << 30, &seconds) ||
+        (split && (fraction.len > 6 || !ly_bytes_number(fraction, 999999, &part))))
         return false;
     for (size_t i = fraction.len; split && i < 6; i++)
         part *= 10;
@@ -85,7 +103,8 @@ static bool read_octal(LyBytes text, uint32_t *value)
 
 static bool set_workarounds(Options *options, LyBytes list, LyError *error)
 {
-    static const char *const known[] = {"none", "all", "rename", "renamexdev", "truncate", "buflimit", "fstat", "createmode"};
+    static const char *const known[] = {"none",     "all",      "rename", "renamexdev",
+                                        "truncate", "buflimit", "fstat",  "createmode"};
     for (LyBytes word; list.len;) {
         ly_bytes_split(list, ':', &word, &list);
         bool no = ly_bytes_starts_with(word, "no") && !ly_bytes_is(word, "none");
@@ -94,7 +113,8 @@ static bool set_workarounds(Options *options, LyBytes list, LyError *error)
         for (size_t i = 0; i < LY_COUNT(known); i++)
             found = found || ly_bytes_is(name, known[i]);
         if (!found)
-            return ly_error_set(error, LY_ERROR_INVALID, "-o workaround= does not know \"%s\"", LY_PRINTABLE(word));
+            return ly_error_set(error, LY_ERROR_INVALID, "-o workaround= does not know \"%s\"",
+                                LY_PRINTABLE(word));
         if (ly_bytes_is(name, "rename") || ly_bytes_is(name, "all"))
             options->mount.rename_workaround = !no;
         else if (!no && !ly_bytes_is(name, "none"))
@@ -103,7 +123,8 @@ static bool set_workarounds(Options *options, LyBytes list, LyError *error)
     return true;
 }
 
-static bool one_of(const char *option, LyBytes value, const char *const *words, size_t count, size_t *which, LyError *error)
+static bool one_of(const char *option, LyBytes value, const char *const *words, size_t count, size_t *which,
+                   LyError *error)
 {
     for (size_t i = 0; i < count; i++) {
         if (ly_bytes_is(value, words[i])) {
@@ -114,7 +135,8 @@ static bool one_of(const char *option, LyBytes value, const char *const *words, 
     LyBuf list = {0};
     for (size_t i = 0; i < count; i++)
         ly_buf_add_format(&list, "%s%s", i == 0 ? "" : i + 1 == count ? " or " : ", ", words[i]);
-    ly_error_set(error, LY_ERROR_INVALID, "-o %s cannot be \"%s\"; it takes %s", option, LY_PRINTABLE(value), ly_buf_str(&list));
+    ly_error_set(error, LY_ERROR_INVALID, "-o %s cannot be \"%s\"; it takes %s", option, LY_PRINTABLE(value),
+                 ly_buf_str(&list));
     ly_buf_free(&list);
     return false;
 }
@@ -140,7 +162,8 @@ static bool call(Options *options, const OptionRow *row, LyBytes value, LyError 
             set_cache_timeouts(options, 0);
     } else if (ly_bytes_is(function, "dcache_timeout")) {
         if (!read_seconds(value, &us))
-            return ly_error_set(error, LY_ERROR_INVALID, "-o %s needs seconds, not \"%s\"", row->name, LY_PRINTABLE(value));
+            return ly_error_set(error, LY_ERROR_INVALID, "-o %s needs seconds, not \"%s\"", row->name,
+                                LY_PRINTABLE(value));
         set_cache_timeouts(options, us);
     } else if (ly_bytes_is(function, "workaround")) {
         return set_workarounds(options, value, error);
@@ -161,7 +184,8 @@ static bool call(Options *options, const OptionRow *row, LyBytes value, LyError 
     } else if (ly_bytes_is(function, "symlinks_raw")) {
         options->mount.symlinks = SYMLINKS_RAW;
     } else if (!ly_bytes_is(value, "2")) { /* ssh_protocol */
-        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "SSH version %s is not supported, only 2", LY_PRINTABLE(value));
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "SSH version %s is not supported, only 2",
+                            LY_PRINTABLE(value));
     }
     return true;
 }
@@ -185,17 +209,20 @@ static bool apply(Options *options, const OptionRow *row, LyBytes value, LyError
         return true;
     case SECONDS:
         return read_seconds(value, field) ||
-               ly_error_set(error, LY_ERROR_INVALID, "-o %s needs seconds, not \"%s\"", row->name, LY_PRINTABLE(value));
+               ly_error_set(error, LY_ERROR_INVALID, "-o %s needs seconds, not \"%s\"", row->name,
+                            LY_PRINTABLE(value));
     case NUMBER:
         if (!ly_bytes_number(value, UINT32_MAX, &number))
-            return ly_error_set(error, LY_ERROR_INVALID, "-o %s needs a number, not \"%s\"", row->name, LY_PRINTABLE(value));
+            return ly_error_set(error, LY_ERROR_INVALID, "-o %s needs a number, not \"%s\"", row->name,
+                                LY_PRINTABLE(value));
         *(uint32_t *)field = (uint32_t)number;
         override_switched_on(options, row->detail);
         return true;
     case OCTAL:
         override_switched_on(options, row->detail);
         return read_octal(value, field) ||
-               ly_error_set(error, LY_ERROR_INVALID, "-o %s needs an octal number, not \"%s\"", row->name, LY_PRINTABLE(value));
+               ly_error_set(error, LY_ERROR_INVALID, "-o %s needs an octal number, not \"%s\"", row->name,
+                            LY_PRINTABLE(value));
     case PORT:
         if (!ly_bytes_number(value, 65535, &number) || number == 0)
             return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a TCP port", LY_PRINTABLE(value));
@@ -249,14 +276,16 @@ static bool read_one(Options *options, LyBytes option, LyError *error)
         if (row->kind == SILENT || (row->kind == NOTHING && !wants_value == !has_value))
             return apply(options, row, value, error);
         if (wants_value != has_value)
-            return ly_error_set(error, LY_ERROR_INVALID, "-o %s %s", LY_PRINTABLE(name), wants_value ? "needs a value" : "takes no value");
+            return ly_error_set(error, LY_ERROR_INVALID, "-o %s %s", LY_PRINTABLE(name),
+                                wants_value ? "needs a value" : "takes no value");
         return apply(options, row, value, error);
     }
     if (ly_bytes_starts_with(name, "x-"))
         return true; /* fstab's own */
     int keyword = ly_config_keyword(name);
     if (keyword < 0)
-        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "unknown option -o %s; lanyardfs --help lists them all", LY_PRINTABLE(name));
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED,
+                            "unknown option -o %s; lanyardfs --help lists them all", LY_PRINTABLE(name));
     if (!has_value)
         return ly_error_set(error, LY_ERROR_INVALID, "-o %s needs a value", LY_PRINTABLE(name));
     LY_AUTO_FREE char *text = ly_bytes_dup_str(name);
@@ -296,8 +325,10 @@ static int hex_digit(uint8_t c)
 static void add_unescaped(LyBuf *out, LyBytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        bool escape = text.data[i] == '%' && i + 2 < text.len && hex_digit(text.data[i + 1]) >= 0 && hex_digit(text.data[i + 2]) >= 0;
-        uint8_t byte = escape ? (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2])) : text.data[i];
+        bool escape = text.data[i] == '%' && i + 2 < text.len && hex_digit(text.data[i + 1]) >= 0 &&
+                      hex_digit(text.data[i + 2]) >= 0;
+        uint8_t byte =
+            escape ? (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2])) : text.data[i];
         ly_buf_add(out, ly_bytes(&byte, 1));
         i += escape ? 2 : 0;
     }
@@ -364,16 +395,22 @@ static bool read_source(Options *options, const char *text, LyError *error)
             replace(&options->host, ly_bytes_slice(host, 1, host.len - 2));
         } else {
             if (!ly_bytes_split(source, ':', &host, &directory))
-                return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" has no colon; write [user@]host:[dir]", LY_PRINTABLE(source));
+                return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" has no colon; write [user@]host:[dir]",
+                                    LY_PRINTABLE(source));
             replace(&options->directory, directory);
             replace(&options->host, take_user(options, host));
         }
     }
     /* Names reach ProxyCommand's shell by %h and %r. */
+    if (options->passive && options->host[0] == 0)
+        return true; /* ":dir": nobody is called */
     if (options->host[0] == 0 || options->host[0] == '-' || strpbrk(options->host, " \t\n'`\"$\\;&<>|(){},"))
-        return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a host name", LY_PRINTABLE(ly_bytes_str(options->host)));
-    if (options->user && (options->user[0] == '-' || options->user[0] == 0 || strpbrk(options->user, "\n'`\"\\;&<>|(){}")))
-        return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a user name", LY_PRINTABLE(ly_bytes_str(options->user)));
+        return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a host name",
+                            LY_PRINTABLE(ly_bytes_str(options->host)));
+    if (options->user &&
+        (options->user[0] == '-' || options->user[0] == 0 || strpbrk(options->user, "\n'`\"\\;&<>|(){}")))
+        return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a user name",
+                            LY_PRINTABLE(ly_bytes_str(options->user)));
     return true;
 }
 
@@ -393,8 +430,11 @@ static void set_defaults(Options *options)
 static bool read_flags(Options *options, int argc, char **argv, LyError *error)
 {
     static const struct option longs[] = {
-        {"help", no_argument, NULL, 'h'},  {"version", no_argument, NULL, 'V'}, {"debug", no_argument, NULL, 'd'},
-        {"verbose", no_argument, NULL, 'v'}, {0},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"debug", no_argument, NULL, 'd'},
+        {"verbose", no_argument, NULL, 'v'},
+        {0},
     };
     int letter;
     opterr = 0;
@@ -402,19 +442,41 @@ static bool read_flags(Options *options, int argc, char **argv, LyError *error)
     while ((letter = getopt_long(argc, argv, "hVfsp:CF:1dvo:", longs, NULL)) != -1) {
         bool ok = true;
         switch (letter) {
-        case 'h': options->help = true; break;
-        case 'V': options->version = true; break;
-        case 'f': options->foreground = true; break;
-        case 's': break;
-        case 'p': ok = apply(options, find_row(LY_BYTES("port")), ly_bytes_str(optarg), error); break;
-        case 'C': add_setting(options, "Compression", LY_BYTES("yes")); break;
-        case 'F': replace(&options->config_file, ly_bytes_str(optarg)); break;
-        case '1': ok = call(options, find_row(LY_BYTES("ssh_protocol")), LY_BYTES("1"), error); break;
-        case 'd': options->debug = options->foreground = true; break;
-        case 'v': options->verbose = true; break;
-        case 'o': ok = read_list(options, optarg, error); break;
+        case 'h':
+            options->help = true;
+            break;
+        case 'V':
+            options->version = true;
+            break;
+        case 'f':
+            options->foreground = true;
+            break;
+        case 's':
+            break;
+        case 'p':
+            ok = apply(options, find_row(LY_BYTES("port")), ly_bytes_str(optarg), error);
+            break;
+        case 'C':
+            add_setting(options, "Compression", LY_BYTES("yes"));
+            break;
+        case 'F':
+            replace(&options->config_file, ly_bytes_str(optarg));
+            break;
+        case '1':
+            ok = call(options, find_row(LY_BYTES("ssh_protocol")), LY_BYTES("1"), error);
+            break;
+        case 'd':
+            options->debug = options->foreground = true;
+            break;
+        case 'v':
+            options->verbose = true;
+            break;
+        case 'o':
+            ok = read_list(options, optarg, error);
+            break;
         default:
-            ok = ly_error_set(error, LY_ERROR_INVALID, "unknown or incomplete flag \"%s\"; lanyardfs --help lists them all",
+            ok = ly_error_set(error, LY_ERROR_INVALID,
+                              "unknown or incomplete flag \"%s\"; lanyardfs --help lists them all",
                               optind > 0 && argv[optind - 1] ? argv[optind - 1] : "");
         }
         if (!ok)
@@ -427,13 +489,16 @@ static bool read_operands(Options *options, int argc, char **argv, LyError *erro
 {
     char resolved[PATH_MAX];
     if (argc - optind != 2)
-        return ly_error_set(error, LY_ERROR_INVALID, "%s; usage: lanyardfs [user@]host:[dir] mountpoint [options]",
-                            argc - optind < 2 ? argc == optind ? "no host was given" : "no mountpoint was given"
-                                              : "there are more operands than a host and a mountpoint");
+        return ly_error_set(
+            error, LY_ERROR_INVALID, "%s; usage: lanyardfs [user@]host:[dir] mountpoint [options]",
+            argc - optind < 2 ? argc == optind ? "no host was given" : "no mountpoint was given"
+                              : "there are more operands than a host and a mountpoint");
     if (!read_source(options, argv[optind], error))
         return false;
-    /* Before the program changes its directory; a dead mount at this place cannot be resolved and is named as it is. */
-    replace(&options->mountpoint, ly_bytes_str(realpath(argv[optind + 1], resolved) ? resolved : argv[optind + 1]));
+    /* Before the program changes its directory; a dead mount at this place cannot be resolved and is named as
+     * it is. */
+    replace(&options->mountpoint,
+            ly_bytes_str(realpath(argv[optind + 1], resolved) ? resolved : argv[optind + 1]));
     if (!options->fsname)
         replace(&options->fsname, ly_bytes_str(argv[optind]));
     return true;
@@ -462,9 +527,10 @@ bool options_read(Options *options, int argc, char **argv, LyError *error)
 
 void options_clear(Options *options)
 {
-    char **texts[] = {&options->host,        &options->user,        &options->directory, &options->mountpoint, &options->config_file,
-                      &options->ssh_command, &options->sftp_server, &options->uid_file,  &options->gid_file,   &options->fsname,
-                      &options->subtype};
+    char **texts[] = {&options->host,        &options->user,        &options->directory,
+                      &options->mountpoint,  &options->config_file, &options->ssh_command,
+                      &options->sftp_server, &options->uid_file,    &options->gid_file,
+                      &options->fsname,      &options->subtype};
     for (size_t i = 0; i < LY_COUNT(texts); i++)
         ly_free(*texts[i]);
     for (size_t i = 0; i < options->setting_count; i++)
@@ -504,8 +570,9 @@ void options_help(LyBuf *out)
                         "Mounts a directory of an SSH server.\n\n");
     for (size_t i = 0; i < LY_COUNT(flags); i++) {
         char text[40];
-        snprintf(text, sizeof text, "-%c%s%s%s%s", flags[i].letter, flags[i].name ? ", --" : "", flags[i].name ? flags[i].name : "",
-                 flags[i].value ? " " : "", flags[i].value ? flags[i].value : "");
+        snprintf(text, sizeof text, "-%c%s%s%s%s", flags[i].letter, flags[i].name ? ", --" : "",
+                 flags[i].name ? flags[i].name : "", flags[i].value ? " " : "",
+                 flags[i].value ? flags[i].value : "");
         ly_buf_add_format(out, "    %-29s %s\n", text, flags[i].help);
     }
     help_rows(out, "Options that work:", works);

@@ -1,4 +1,5 @@
-/* The command line: sshfs's flags and -o names, libfuse's mount options, every name of ssh_config(5), in one table that also gives
+/* The command line: sshfs's flags and -o names, libfuse's mount options, every name of ssh_config(5), in one
+ * table that also gives
  * --help, and that README and the man page are compared with. */
 #ifndef LY_FS_OPTIONS_H
 #define LY_FS_OPTIONS_H
@@ -10,13 +11,13 @@ typedef struct Options {
     MountOptions mount;
     /* Where to. */
     char *host, *user, *directory, *mountpoint;
-    uint16_t port;             /* 0: as configured */
+    uint16_t port; /* 0: as configured */
     /* How. */
-    char *config_file;         /* -F */
-    char **settings;           /* "Name=value" for ssh_config, in order, NULL-terminated */
+    char *config_file; /* -F */
+    char **settings;   /* "Name=value" for ssh_config, in order, NULL-terminated */
     size_t setting_count;
     char *ssh_command;
-    char *sftp_server;         /* a path (with a '/') or a subsystem's name; NULL: sftp */
+    char *sftp_server; /* a path (with a '/') or a subsystem's name; NULL: sftp */
     uint16_t directport;
     bool passive, password_stdin, no_check_root, delay_connect;
     char *uid_file, *gid_file;

@@ -1,10 +1,22 @@
-/* The window is what the link needs: doubled as long as reads wait for data and doubling makes it come faster. On a long line the
- * rate grows with the window until the line is full; on a short one it does not, and the window stays small. */
+/* The window is twice what the line holds: the rate at which the reader gets on, times the shortest time that
+ * a READ took. A reader that waits for data on a long line doubles it each time round, until the line is full
+ * and the rate stops growing; on a short line, or for a slow reader, the window stays small. */
 #include "file.h"
 
-enum { NEAR = 1024 * 1024, HITS_NEEDED = 1, MISSES_ALLOWED = 2, HOLD_CYCLES = 16 };
+enum { NEAR = 1024 * 1024, HITS_NEEDED = 1, MISSES_ALLOWED = 2, SLACK = 512 * 1024 };
 
-bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now_us)
+static void judge_window(ReadAhead *ahead, uint64_t end, uint64_t now_us, uint64_t trip_us)
+{
+    uint64_t elapsed_us = LY_MAX(now_us - ahead->cycle_us, 1u);
+    uint64_t held = (end - ahead->cycle_start) * trip_us / elapsed_us;
+    size_t target = (size_t)LY_MIN(2 * held + SLACK, (uint64_t)READ_AHEAD_MAX);
+    if (ahead->stalled && target > ahead->window)
+        ahead->window = LY_MIN(target, 2 * ahead->window);
+    else if (target < ahead->window / 2)
+        ahead->window = LY_MAX(ahead->window / 2, (size_t)READ_AHEAD_FIRST);
+}
+
+bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now_us, uint64_t trip_us)
 {
     uint64_t end = offset + len;
     /* The kernel sends a few reads at a time, and not always in order. */
@@ -20,7 +32,6 @@ bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now
         if (++ahead->misses >= MISSES_ALLOWED)
             ahead->window = 0;
         ahead->cycle_end = 0;
-        ahead->trial = false;
         return false;
     }
     ahead->end = end;
@@ -29,38 +40,15 @@ bool read_ahead_step(ReadAhead *ahead, uint64_t offset, size_t len, uint64_t now
     bool eager = offset == 0 && len >= READ_AHEAD_EAGER;
     if (ahead->window == 0 && (ahead->hits > HITS_NEEDED || eager)) {
         ahead->window = READ_AHEAD_FIRST;
-        ahead->best_rate = 0;
-        ahead->hold = 0;
-        ahead->trial = false;
         ahead->cycle_end = 0;
     }
     if (ahead->window == 0)
         return true;
-    if (ahead->cycle_end == 0) {
-        ahead->cycle_start = offset;
-        ahead->cycle_us = now_us;
-        ahead->cycle_end = end + ahead->window;
-        ahead->stalled = false;
+    bool begun = ahead->cycle_end != 0;
+    if (begun && end < ahead->cycle_end)
         return true;
-    }
-    if (end < ahead->cycle_end)
-        return true;
-    uint64_t elapsed_us = LY_MAX(now_us - ahead->cycle_us, 1u);
-    uint64_t rate = (end - ahead->cycle_start) * 1000000 / elapsed_us;
-    if (ahead->trial && rate < ahead->best_rate + ahead->best_rate / 8) {
-        ahead->window /= 2;
-        ahead->hold = HOLD_CYCLES;
-        ahead->trial = false;
-    } else {
-        ahead->best_rate = ahead->trial ? LY_MAX(rate, ahead->best_rate) : rate;
-        ahead->trial = false;
-        if (ahead->hold > 0)
-            ahead->hold--;
-        else if (ahead->stalled && ahead->window < READ_AHEAD_MAX) {
-            ahead->window *= 2;
-            ahead->trial = true;
-        }
-    }
+    if (begun)
+        judge_window(ahead, end, now_us, trip_us);
     ahead->cycle_start = end;
     ahead->cycle_us = now_us;
     ahead->cycle_end = end + ahead->window;

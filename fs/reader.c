@@ -1,6 +1,6 @@
-/* read: every READ's data lands in a buffer of ours and goes to the kernel from there. A file's buffers lie in the order of the
- * file; reads that find theirs not filled yet wait. Only SSH_FX_EOF, or the size that is known, ends a file: a failed or short READ
- * never does. */
+/* read: every READ's data lands in a buffer of ours and goes to the kernel from there. A file's buffers lie
+ * in the order of the file; reads that find theirs not filled yet wait. Only SSH_FX_EOF, or the size that is
+ * known, ends a file: a failed or short READ never does. */
 #include <errno.h>
 #include <sys/uio.h>
 
@@ -14,13 +14,21 @@ struct Chunk {
     uint64_t offset;
     uint32_t len, got, served; /* asked for, come, fetched by the kernel */
     uint8_t *buffer;
-    LySftpId id;               /* on its way */
+    uint64_t asked_us;
+    LySftpId id; /* on its way */
     int error;
-    bool at_eof;               /* nothing comes behind `got` */
-    bool ahead;                /* counted in ahead_len */
+    bool at_eof; /* nothing comes behind `got` */
+    bool ahead;  /* counted in ahead_len */
 };
 
-enum { PARTS_MAX = 300, AHEAD_TOTAL = 56 * 1024 * 1024, IDLE_US = 3 * 1000 * 1000, BEHIND = 1024 * 1024, IDLE_CHUNKS = 512 };
+enum {
+    PARTS_MAX = 300,
+    AHEAD_TOTAL = 48 * 1024 * 1024,
+    IDLE_US = 3 * 1000 * 1000,
+    BEHIND = 1024 * 1024,
+    IDLE_CHUNKS = 512,
+    TRIP_PERIOD_US = 10 * 1000 * 1000
+};
 
 static void run(File *file);
 
@@ -89,8 +97,29 @@ static bool ask(Chunk *chunk)
     File *file = chunk->file;
     chunk->id = ly_sftp_read(mount_client(file->mount), file_handle(file), chunk->offset + chunk->got,
                              chunk->len - chunk->got, chunk->buffer + chunk->got, read_done, chunk);
+    chunk->asked_us = mount_now_us(file->mount);
     file->mount->statistics.read_requests++;
     return chunk->id != 0;
+}
+
+/* The shortest of this period and of the last one: a line may become longer, too. */
+static void measure_trip(Mount *mount, uint64_t trip_us)
+{
+    uint64_t now_us = mount_now_us(mount);
+    if (now_us - mount->trip_period_us > TRIP_PERIOD_US) {
+        mount->last_trip_us = mount->trip_us;
+        mount->trip_us = 0;
+        mount->trip_period_us = now_us;
+    }
+    if (mount->trip_us == 0 || trip_us < mount->trip_us)
+        mount->trip_us = LY_MAX(trip_us, 1u);
+}
+
+static uint64_t shortest_trip(const Mount *mount)
+{
+    return mount->last_trip_us && (mount->trip_us == 0 || mount->last_trip_us < mount->trip_us)
+               ? mount->last_trip_us
+               : mount->trip_us;
 }
 
 static void read_done(void *user, LySftpReply *reply)
@@ -98,6 +127,7 @@ static void read_done(void *user, LySftpReply *reply)
     Chunk *chunk = user;
     File *file = chunk->file;
     chunk->id = 0;
+    measure_trip(file->mount, mount_now_us(file->mount) - chunk->asked_us);
     if (reply->status == SSH_FX_OK && reply->data_len > 0) {
         chunk->got += (uint32_t)reply->data_len;
         if (chunk->got < chunk->len) {
@@ -128,9 +158,7 @@ static uint32_t request_len(const Mount *mount)
 /* The first chunk that ends behind the offset, or NULL. */
 static Chunk *chunk_at(const File *file, uint64_t offset)
 {
-    ly_list_each(&file->chunks, Chunk, link, each)
-        if (each->offset + each->len > offset)
-            return each;
+    ly_list_each(&file->chunks, Chunk, link, each) if (each->offset + each->len > offset) return each;
     return NULL;
 }
 
@@ -138,7 +166,8 @@ static Chunk *insert(File *file, uint64_t offset, uint32_t len)
 {
     Chunk *chunk = chunk_new(file, offset, len);
     Chunk *last = ly_list_empty(&file->chunks) ? NULL : ly_container_of(file->chunks.head.prev, Chunk, link);
-    Chunk *behind = last && last->offset + last->len > offset ? chunk_at(file, offset) : NULL; /* mostly it is the last */
+    Chunk *behind =
+        last && last->offset + last->len > offset ? chunk_at(file, offset) : NULL; /* mostly it is the last */
     ly_link_insert(behind ? &behind->link : &file->chunks.head, &chunk->link);
     if (!ask(chunk)) {
         chunk_free(chunk);
@@ -147,7 +176,8 @@ static Chunk *insert(File *file, uint64_t offset, uint32_t len)
     return chunk;
 }
 
-/* Where reading may stop without asking the server: a page that begins before the known end is read up to it. */
+/* Where reading may stop without asking the server: a page that begins before the known end is read up to it.
+ */
 static uint64_t end_of(const File *file, uint64_t offset, uint64_t end)
 {
     uint64_t size = open_files_size(file->inode, file->inode->attrs.size);
@@ -255,9 +285,9 @@ static bool serve(File *file, Operation *operation)
 static void drop_behind(File *file)
 {
     uint64_t edge = file->ahead.end > BEHIND ? file->ahead.end - BEHIND : 0;
-    ly_list_each(&file->chunks, Chunk, link, each)
-        if (!each->id && (file->ahead.window == 0 || each->offset + each->len <= edge))
-            chunk_free(each);
+    ly_list_each(&file->chunks, Chunk, link,
+                 each) if (!each->id && (file->ahead.window == 0 || each->offset + each->len <= edge))
+        chunk_free(each);
 }
 
 static bool ask_for(File *file, Operation *operation)
@@ -269,7 +299,8 @@ static bool ask_for(File *file, Operation *operation)
 /* Answers all reads that can be, in order. */
 static void run(File *file)
 {
-    ly_list_each(&file->waiting, Operation, queue, each) {
+    ly_list_each(&file->waiting, Operation, queue, each)
+    {
         if (!each->req) {
             operation_end(each);
             continue;
@@ -305,7 +336,7 @@ void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
         writer_send(file->inode);
     file->read_us = mount_now_us(mount);
     if (!mount->options.no_readahead)
-        read_ahead_step(&file->ahead, operation->offset, size, file->read_us);
+        read_ahead_step(&file->ahead, operation->offset, size, file->read_us, shortest_trip(mount));
     bool asked = ask_for(file, operation);
     if (asked && file->ahead.window)
         read_ahead(file);
@@ -323,15 +354,17 @@ void reader_forget(Inode *inode, uint64_t offset, uint64_t len)
     if (!inode->open)
         return;
     uint64_t end = len > UINT64_MAX - offset ? UINT64_MAX : offset + len;
-    ly_list_each(&inode->open->files, File, link, file) {
+    ly_list_each(&inode->open->files, File, link, file)
+    {
         if (file->chunk_count == 0)
             continue;
         bool dropped = false;
-        ly_list_each(&file->chunks, Chunk, link, each)
-            if ((each->offset < end && each->offset + each->len > offset) || each->at_eof) {
-                chunk_free(each);
-                dropped = true;
-            }
+        ly_list_each(&file->chunks, Chunk, link,
+                     each) if ((each->offset < end && each->offset + each->len > offset) || each->at_eof)
+        {
+            chunk_free(each);
+            dropped = true;
+        }
         /* Reads that waited for it ask anew, behind the change. */
         if (dropped)
             run(file);
@@ -351,10 +384,11 @@ void reader_close(File *file)
 bool readers_trim(Mount *mount)
 {
     uint64_t now_us = mount_now_us(mount);
-    ly_list_each(&mount->reading, File, reading, file)
-        if (now_us - file->read_us > IDLE_US && ly_list_empty(&file->waiting)) {
-            reader_close(file); /* the link goes with the last chunk */
-            file->ahead = (ReadAhead){0};
-        }
+    ly_list_each(&mount->reading, File, reading,
+                 file) if (now_us - file->read_us > IDLE_US && ly_list_empty(&file->waiting))
+    {
+        reader_close(file); /* the link goes with the last chunk */
+        file->ahead = (ReadAhead){0};
+    }
     return !ly_list_empty(&mount->reading);
 }

@@ -4,7 +4,12 @@
 
 #include "remote.h"
 
-enum { PAUSE_FIRST_US = 500 * 1000, PAUSE_MAX_US = 60 * 1000 * 1000, STABLE_US = 10 * 1000 * 1000, START_US = 30 * 1000 * 1000 };
+enum {
+    PAUSE_FIRST_US = 500 * 1000,
+    PAUSE_MAX_US = 60 * 1000 * 1000,
+    STABLE_US = 10 * 1000 * 1000,
+    START_US = 30 * 1000 * 1000
+};
 
 static void cleanup(void *user)
 {
@@ -18,7 +23,8 @@ static void wake_waiters(Remote *remote, int error)
 {
     LyList woken;
     ly_list_init(&woken);
-    ly_list_each(&remote->waiters, RemoteWaiter, link, each) {
+    ly_list_each(&remote->waiters, RemoteWaiter, link, each)
+    {
         ly_link_remove(&each->link);
         ly_list_append(&woken, &each->link);
     }
@@ -59,15 +65,19 @@ static void lengthen_pause(Remote *remote)
     uint16_t jitter = 0;
     if (getrandom(&jitter, sizeof jitter, GRND_NONBLOCK) != sizeof jitter)
         jitter = (uint16_t)getpid();
-    remote->pause_us = remote->pause_us ? LY_MIN(2 * remote->pause_us, (uint64_t)PAUSE_MAX_US) : PAUSE_FIRST_US;
-    /* Between three quarters and five quarters, so that many mounts of one server do not come back in step. */
+    remote->pause_us =
+        remote->pause_us ? LY_MIN(2 * remote->pause_us, (uint64_t)PAUSE_MAX_US) : PAUSE_FIRST_US;
+    /* Between three quarters and five quarters, so that many mounts of one server do not come back in step.
+     */
     uint64_t pause_us = remote->pause_us / 4 * 3 + remote->pause_us / 2 * jitter / UINT16_MAX;
     remote->next_attempt_us = ly_loop_now_us(remote->loop) + pause_us;
 }
 
-/* Whatever the reason, the session is over: what was in flight is told, what waits goes on waiting or is told too. */
-static void go_down(Remote *remote, const LyError *error, bool final)
+/* Whatever the reason, the session is over: what was in flight is told, what waits goes on waiting or is told
+ * too. */
+static void go_down(Remote *remote, const LyError *reason, bool final)
 {
+    const LyError copy = *reason, *error = &copy; /* it may belong to the link, which is freed here */
     LySftpClient *client = remote->client;
     Link *link = remote->link;
     uint64_t now_us = ly_loop_now_us(remote->loop);
@@ -82,7 +92,8 @@ static void go_down(Remote *remote, const LyError *error, bool final)
     else
         lengthen_pause(remote);
     if (final)
-        remote->stopped_errno = error->code == LY_ERROR_AUTH || error->code == LY_ERROR_HOST_KEY ? EACCES : EIO;
+        remote->stopped_errno =
+            error->code == LY_ERROR_AUTH || error->code == LY_ERROR_HOST_KEY ? EACCES : EIO;
     link_free(link);
     if (client) {
         ly_sftp_client_closed(client);
@@ -93,11 +104,11 @@ static void go_down(Remote *remote, const LyError *error, bool final)
     if (!remote->came_up) {
         remote->came_up = true;
         remote->ready(remote->user, error);
-        return;
+    } else {
+        ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s", remote->options->mountpoint,
+               error->message,
+               final ? "the mount does not try again" : "the next operation on the mount connects again");
     }
-    ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s", remote->options->mountpoint,
-           error->message,
-           final ? "the mount does not try again" : "the next operation on the mount connects again");
     if (final)
         wake_waiters(remote, remote->stopped_errno);
     schedule_attempt(remote);
@@ -118,14 +129,16 @@ static void session_is_up(Remote *remote)
     remote->state = REMOTE_UP;
     remote->up_us = ly_loop_now_us(remote->loop);
     remote->came_up = true;
-    ly_log(&remote->options->log, LY_LOG_INFO, first ? "the SFTP session is up" : "the SFTP session is up again");
+    ly_log(&remote->options->log, LY_LOG_INFO,
+           first ? "the SFTP session is up" : "the SFTP session is up again");
     if (first)
         remote->ready(remote->user, NULL);
     wake_waiters(remote, 0);
     set_deadline(remote);
 }
 
-/* The base directory is looked at once, before mounting; three questions sent together, the last answer ends them. */
+/* The base directory is looked at once, before mounting; three questions sent together, the last answer ends
+ * them. */
 static void base_found(void *user, LySftpReply *reply)
 {
     Remote *remote = user;
@@ -145,7 +158,8 @@ static void account_found(void *user, LySftpReply *reply)
         remote->owners.remote_uid = reply->attrs.uid;
         remote->owners.remote_gid = reply->attrs.gid;
     } else if (remote->options->idmap == IDMAP_USER) {
-        ly_log(&remote->options->log, LY_LOG_WARNING, "idmap=user has no effect: the server does not tell the owner of its "
+        ly_log(&remote->options->log, LY_LOG_WARNING,
+               "idmap=user has no effect: the server does not tell the owner of its "
                "starting directory");
     }
 }

@@ -1,4 +1,5 @@
-/* The mount's connection: owns the link and the SFTP client, replaces them when they die, and lets operations wait for that. */
+/* The mount's connection: owns the link and the SFTP client, replaces them when they die, and lets operations
+ * wait for that. */
 #ifndef LY_FS_REMOTE_H
 #define LY_FS_REMOTE_H
 
@@ -12,7 +13,7 @@ typedef enum RemoteState {
     REMOTE_DOWN,       /* no link; the next operation starts one */
     REMOTE_CONNECTING, /* a link is coming up, or SFTP is starting on it */
     REMOTE_UP,
-    REMOTE_STOPPED     /* the link said that trying again is useless */
+    REMOTE_STOPPED /* the link said that trying again is useless */
 } RemoteState;
 
 /* Who waits for REMOTE_UP. `go` is called once: error 0, or ETIMEDOUT, EACCES, EIO. */
@@ -29,18 +30,18 @@ typedef struct Remote {
     RemoteState state;
     Link *link;
     LySftpClient *client;
-    LySftpClient *dead_client;     /* ended, freed at the end of the iteration: its completions may be running */
-    uint32_t generation;           /* counts sessions; a handle of another generation is dead */
+    LySftpClient *dead_client; /* ended, freed at the end of the iteration: its completions may be running */
+    uint32_t generation;       /* counts sessions; a handle of another generation is dead */
     int stopped_errno;
-    uint64_t next_attempt_us;      /* not before */
-    uint64_t pause_us;             /* between attempts, doubling */
-    uint64_t up_us;                /* since when */
+    uint64_t next_attempt_us; /* not before */
+    uint64_t pause_us;        /* between attempts, doubling */
+    uint64_t up_us;           /* since when */
     LyTimer *attempt_timer, *deadline_timer;
     LyTask cleanup;
-    LyList waiters;                /* in the order of their deadlines */
-    bool came_up;                  /* once: `ready` was told so */
+    LyList waiters; /* in the order of their deadlines */
+    bool came_up;   /* once: `ready` was told so */
     Owners owners;
-    LyBuf absolute_base;           /* REALPATH of the base; empty when the server did not say */
+    LyBuf absolute_base; /* REALPATH of the base; empty when the server did not say */
     void (*ready)(void *user, const LyError *error);
     void *user;
 } Remote;

@@ -31,7 +31,8 @@ static bool stays_inside(size_t depth, LyBytes target)
     return true;
 }
 
-/* What is left of an absolute path below the directory; false when it is not below. No "..": the text has to be plain. */
+/* What is left of an absolute path below the directory; false when it is not below. No "..": the text has to
+ * be plain. */
 static bool below(LyBytes directory, LyBytes path, LyBytes *rest)
 {
     while (directory.len && directory.data[directory.len - 1] == '/')
@@ -47,7 +48,8 @@ static bool below(LyBytes directory, LyBytes path, LyBytes *rest)
     return true;
 }
 
-/* The way from the link's directory up to the root, then down the path, whose ".." stop at the root as in a chroot. */
+/* The way from the link's directory up to the root, then down the path, whose ".." stop at the root as in a
+ * chroot. */
 static void add_from_root(LyBuf *out, size_t depth, LyBytes path)
 {
     LyBuf names = {0};
@@ -101,7 +103,8 @@ int symlink_present(const SymlinkRules *rules, size_t depth, LyBytes target, LyB
         ly_buf_add(out, target);
         return 0;
     }
-    bool inside = absolute ? rules->mountpoint.len && below(rules->mountpoint, target, &rest) : stays_inside(depth, target);
+    bool inside = absolute ? rules->mountpoint.len && below(rules->mountpoint, target, &rest)
+                           : stays_inside(depth, target);
     if (inside) {
         ly_buf_add(out, target);
         return 0;

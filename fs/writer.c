@@ -1,20 +1,26 @@
-/* write: answered once accepted; the WRITEs go out at once, large ones from the request's own memory, small ones put together. How
- * much may be unacknowledged is bounded; the first error of a handle is kept until somebody is told. */
+/* write: answered once accepted; the WRITEs go out at once, large ones from the request's own memory, small
+ * ones put together. How much may be unacknowledged is bounded; the first error of a handle is kept until
+ * somebody is told. */
 #include <errno.h>
 
 #include "cache.h"
 #include "file.h"
 
 struct WriteRecord {
-    LyLink link;   /* among the inode's records */
-    File *file;    /* counted */
+    LyLink link; /* among the inode's records */
+    File *file;  /* counted */
     WriteRecord *next_idle;
     uint64_t number;
     uint32_t len;
     uint32_t status; /* of the WRITE, while its reason is looked for */
 };
 
-enum { UNACKNOWLEDGED_MAX = 12 * 1024 * 1024, MERGE_US = 5 * 1000, IDLE_RECORDS = 256 };
+enum {
+    UNACKNOWLEDGED_MAX = 8 * 1024 * 1024,
+    UNSENT_MAX = 1024 * 1024,
+    MERGE_US = 5 * 1000,
+    IDLE_RECORDS = 256
+};
 
 static uint32_t request_len(const Mount *mount)
 {
@@ -30,8 +36,8 @@ static void keep_error(File *file, int error)
         file->write_error_told = false;
     }
     if (file->released)
-        ly_log(&file->mount->options.log, LY_LOG_ERROR, "data was lost: a write failed after its file was closed: %s",
-               strerror(error));
+        ly_log(&file->mount->options.log, LY_LOG_ERROR,
+               "data was lost: a write failed after its file was closed: %s", strerror(error));
 }
 
 int writer_take_error(File *file)
@@ -64,11 +70,18 @@ static void reply_written(Operation *operation)
     operation_end(operation);
 }
 
+/* Enough is on its way: what the link does not take is a copy in memory, and lost when the session dies. */
+static bool is_full(const Mount *mount)
+{
+    return mount->unacknowledged_len >= UNACKNOWLEDGED_MAX ||
+           (mount_client(mount) && mount->unacknowledged_len &&
+            ly_sftp_client_pending_len(mount_client(mount)) >= UNSENT_MAX);
+}
+
 static void wake_held(Mount *mount)
 {
     Operation *operation;
-    while (mount->unacknowledged_len < UNACKNOWLEDGED_MAX &&
-           (operation = ly_list_first(&mount->held_writes, Operation, queue)))
+    while (!is_full(mount) && (operation = ly_list_first(&mount->held_writes, Operation, queue)))
         reply_written(operation);
 }
 
@@ -120,7 +133,8 @@ static void write_done(void *user, LySftpReply *reply)
             file->inode->open->size_grown = false; /* what we thought was written is not */
         int error = failure_plain_errno(FAILED_WRITE, reply->status);
         record->status = reply->status;
-        if (error < 0 && !file->write_error && client && ly_sftp_client_has(client, LY_SFTP_EXTENSION_FSTATVFS) &&
+        if (error < 0 && !file->write_error && client &&
+            ly_sftp_client_has(client, LY_SFTP_EXTENSION_FSTATVFS) &&
             ly_sftp_fstatvfs(client, file_handle(file), space_done, record))
             return; /* its answer goes on */
         keep_error(file, error > 0 ? error : EIO);
@@ -191,8 +205,7 @@ void writer_send(Inode *inode)
 {
     if (!inode->open)
         return;
-    ly_list_each(&inode->open->files, File, link, file)
-        send_merged(file);
+    ly_list_each(&inode->open->files, File, link, file) send_merged(file);
 }
 
 bool writer_wait(Inode *inode, Operation *operation)
@@ -266,7 +279,8 @@ static void sync_start(Operation *operation)
         reply_written(operation);
 }
 
-void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *fi)
 {
     File *file = file_of(fi);
     Mount *mount = file->mount;
@@ -300,14 +314,12 @@ void fs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
     mount->statistics.write_bytes += size;
     /* Another handle may hold back what this one writes over. */
     if (open->files.head.next->next != &open->files.head)
-        ly_list_each(&open->files, File, link, each)
-            if (each != file)
-                send_merged(each);
+        ly_list_each(&open->files, File, link, each) if (each != file) send_merged(each);
     merge(file, (uint64_t)offset, ly_bytes(data, size));
     reader_forget(inode, (uint64_t)offset, size);
     if (mount->options.sync_write) {
         sync_start(operation);
-    } else if (mount->unacknowledged_len >= UNACKNOWLEDGED_MAX) {
+    } else if (is_full(mount)) {
         operation->interrupt = held_given_up;
         ly_list_append(&mount->held_writes, &operation->queue);
     } else {

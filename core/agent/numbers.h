@@ -20,6 +20,7 @@ enum { SSH_AGENT_CONSTRAIN_LIFETIME = 1, SSH_AGENT_CONSTRAIN_CONFIRM = 2, SSH_AG
 #define LY_AGENT_MESSAGE_MAX (256u * 1024)
 #define LY_AGENT_IDENTITIES_MAX 2048u
 
+/* Trace name: "SSH_AGENTC_SIGN_REQUEST"; "?" when unknown. */
 const char *ly_agent_message_name(unsigned type);
 
 #endif

@@ -1,4 +1,5 @@
-/* Cleanup at the end of scope: LY_AUTO(ly_buf_free) LyBuf buf = {0}; The function takes a pointer to the variable. */
+/* Cleanup at the end of scope: LY_AUTO(ly_buf_free) LyBuf buf = {0}; The function takes a pointer to the
+ * variable. */
 #ifndef LY_BASE_AUTO_H
 #define LY_BASE_AUTO_H
 
@@ -7,12 +8,12 @@
 #define LY_AUTO(function) __attribute__((cleanup(function)))
 
 /* For variables that are pointers: LY_DEFINE_AUTO(LyKey, ly_key_unref) then LY_AUTO_PTR(LyKey) key = NULL; */
-#define LY_DEFINE_AUTO(Type, function)                                                                                 \
-    static inline void function##_auto(Type **pointer)                                                                 \
-    {                                                                                                                  \
-        if (*pointer)                                                                                                  \
-            function(*pointer);                                                                                        \
-    }                                                                                                                  \
+#define LY_DEFINE_AUTO(Type, function)                                                                       \
+    static inline void function##_auto(Type **pointer)                                                       \
+    {                                                                                                        \
+        if (*pointer)                                                                                        \
+            function(*pointer);                                                                              \
+    }                                                                                                        \
     typedef Type *Type##_auto
 
 static inline void ly_free_auto(void *pointer)

@@ -12,7 +12,8 @@ void ly_base64_encode(LyBuf *out, LyBytes bytes, size_t columns)
             group |= (uint32_t)bytes.data[i + 1] << 8;
         if (left > 2)
             group |= bytes.data[i + 2];
-        char four[4] = {alphabet[group >> 18], alphabet[group >> 12 & 63], alphabet[group >> 6 & 63], alphabet[group & 63]};
+        char four[4] = {alphabet[group >> 18], alphabet[group >> 12 & 63], alphabet[group >> 6 & 63],
+                        alphabet[group & 63]};
         if (left < 3)
             four[3] = '=';
         if (left < 2)

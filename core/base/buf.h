@@ -1,5 +1,5 @@
-/* A growing byte buffer with a hard limit. What does not fit sets `failed`, which sticks and is asked once at the
- * end. Old storage is cleansed when it moves and when it is freed, because packets carry secrets. */
+/* A growing byte buffer with a hard limit. What does not fit sets `failed`, which sticks and is asked once at
+ * the end. Old storage is cleansed when it moves and when it is freed, because packets carry secrets. */
 #ifndef LY_BASE_BUF_H
 #define LY_BASE_BUF_H
 
@@ -22,7 +22,8 @@ typedef struct LyBuf {
 void ly_buf_free(LyBuf *buf);
 /* Empties, keeping the storage. `failed` is reset. Does not cleanse. */
 void ly_buf_clear(LyBuf *buf);
-/* Room for `len` more bytes at the end, to be written by the caller and counted with ly_buf_added; NULL if over the limit. */
+/* Room for `len` more bytes at the end, to be written by the caller and counted with ly_buf_added; NULL if
+ * over the limit. */
 uint8_t *ly_buf_room(LyBuf *buf, size_t len);
 static inline void ly_buf_added(LyBuf *buf, size_t len)
 {
@@ -37,7 +38,8 @@ static inline LyBytes ly_buf_bytes(const LyBuf *buf)
 {
     return (LyBytes){buf->data, buf->len};
 }
-/* NUL-terminates (the NUL is not counted in len) and returns the text, which lives as long as the buffer is untouched. */
+/* NUL-terminates (the NUL is not counted in len) and returns the text, which lives as long as the buffer is
+ * untouched. */
 const char *ly_buf_str(LyBuf *buf);
 
 #endif

@@ -1,4 +1,5 @@
-/* A borrowed view of bytes, passed by value. It owns nothing; whoever hands one out says how long it lives. */
+/* A borrowed view of bytes, passed by value. It owns nothing; whoever hands one out says how long it lives.
+ */
 #ifndef LY_BASE_BYTES_H
 #define LY_BASE_BYTES_H
 
@@ -38,11 +39,13 @@ static inline LyBytes ly_bytes_slice(LyBytes bytes, size_t start, size_t len)
     return (LyBytes){bytes.data ? bytes.data + start : NULL, LY_MIN(len, bytes.len - start)};
 }
 
+/* In a time that depends on the bytes: not for secrets. */
 static inline bool ly_bytes_equal(LyBytes a, LyBytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Against a C string, whole or its beginning. */
 static inline bool ly_bytes_is(LyBytes bytes, const char *text)
 {
     return ly_bytes_equal(bytes, ly_bytes_str(text));
@@ -57,7 +60,8 @@ static inline bool ly_bytes_starts_with(LyBytes bytes, const char *prefix)
 /* Equality whose time depends on the lengths only; for MACs, secrets and check values. */
 bool ly_bytes_equal_secret(LyBytes a, LyBytes b);
 
-/* Splits at the first `separator`: *head before it, *rest after it. False (both whole/empty) when there is none. */
+/* Splits at the first `separator`: *head before it, *rest after it. False (both whole/empty) when there is
+ * none. */
 bool ly_bytes_split(LyBytes bytes, char separator, LyBytes *head, LyBytes *rest);
 
 /* Without leading and trailing blanks, tabs, CR and LF. */

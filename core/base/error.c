@@ -55,7 +55,10 @@ static size_t printable_sequence(const uint8_t *p, size_t len)
 {
     if (p[0] >= 0x20 && p[0] < 0x7f)
         return 1;
-    size_t need = p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : 0;
+    size_t need = p[0] >= 0xf0 && p[0] <= 0xf4  ? 4
+                  : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                  : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                                                : 0;
     if (need == 0 || need > len)
         return 0;
     for (size_t i = 1; i < need; i++)

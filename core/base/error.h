@@ -1,5 +1,6 @@
-/* An error is a value that the caller owns: a code for programs, a sentence for people. The last argument of a function
- * that can fail; NULL is allowed and drops it. Functions return false (or NULL) exactly when they set it. */
+/* An error is a value that the caller owns: a code for programs, a sentence for people. The last argument of
+ * a function that can fail; NULL is allowed and drops it. Functions return false (or NULL) exactly when they
+ * set it. */
 #ifndef LY_BASE_ERROR_H
 #define LY_BASE_ERROR_H
 
@@ -18,7 +19,7 @@ typedef enum LyErrorCode {
     LY_ERROR_HOST_KEY,    /* the host key was refused */
     LY_ERROR_AUTH,        /* sign-in failed */
     LY_ERROR_TIMEOUT,
-    LY_ERROR_IO,          /* the operating system refused; `system` holds errno */
+    LY_ERROR_IO, /* the operating system refused; `system` holds errno */
     LY_ERROR_CANCELLED,
 } LyErrorCode;
 
@@ -30,14 +31,17 @@ typedef struct LyError {
 } LyError;
 
 /* Fills *error (NULL is fine) and returns false, so that `return ly_error_set(...)` reads well. */
-bool ly_error_set(LyError *error, LyErrorCode code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool ly_error_set(LyError *error, LyErrorCode code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same with errno's text appended: "cannot open /x: No such file or directory". */
-bool ly_error_set_errno(LyError *error, int system, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool ly_error_set_errno(LyError *error, int system, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Puts "PREFIX: " before the message. Returns false. */
 bool ly_error_prefix(LyError *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Printable form of a peer's bytes for messages and logs: control bytes, ESC, C1 and invalid UTF-8 become \xNN. Writes at
- * most `room` bytes with NUL and returns `text`. Use through LY_PRINTABLE(bytes) inside a format's arguments. */
+/* Printable form of a peer's bytes for messages and logs: control bytes, ESC, C1 and invalid UTF-8 become
+ * \xNN. Writes at most `room` bytes with NUL and returns `text`. Use through LY_PRINTABLE(bytes) inside a
+ * format's arguments. */
 const char *ly_printable(LyBytes bytes, char *text, size_t room);
 #define LY_PRINTABLE(bytes) ly_printable((bytes), (char[200]){0}, 200)
 

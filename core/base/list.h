@@ -46,14 +46,14 @@ static inline void ly_link_remove(LyLink *link)
     link->prev = link->next = NULL;
 }
 
-#define ly_container_of(link, Type, member) ((Type *)(void *)((char *)(link) - offsetof(Type, member)))
+#define ly_container_of(link, Type, member) ((Type *)(void *)((char *)(link)-offsetof(Type, member)))
 /* The first element, or NULL. */
-#define ly_list_first(list, Type, member)                                                                              \
+#define ly_list_first(list, Type, member)                                                                    \
     (ly_list_empty(list) ? (Type *)NULL : ly_container_of((list)->head.next, Type, member))
 /* The body may remove `item`, and nothing else. */
-#define ly_list_each(list, Type, member, item)                                                                         \
-    for (LyLink *item##_link = (list)->head.next, *item##_next = item##_link->next;                                    \
-         item##_link != &(list)->head; item##_link = item##_next, item##_next = item##_link->next)                     \
+#define ly_list_each(list, Type, member, item)                                                               \
+    for (LyLink *item##_link = (list)->head.next, *item##_next = item##_link->next;                          \
+         item##_link != &(list)->head; item##_link = item##_next, item##_next = item##_link->next)           \
         for (Type *item = ly_container_of(item##_link, Type, member); item; item = NULL)
 
 #endif

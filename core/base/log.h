@@ -11,6 +11,7 @@ typedef struct LyLog {
 } LyLog;
 
 /* `log` may be NULL. Peers' bytes go through LY_PRINTABLE first. */
-void ly_log(const LyLog *log, LyLogLevel level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void ly_log(const LyLog *log, LyLogLevel level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,5 +1,5 @@
-/* Allocation. What a peer controls is limited before it is allocated, so running out of memory is the machine's
- * trouble and not an input: these abort then, and callers need no path for it. */
+/* Allocation. What a peer controls is limited before it is allocated, so running out of memory is the
+ * machine's trouble and not an input: these abort then, and callers need no path for it. */
 #ifndef LY_BASE_MEMORY_H
 #define LY_BASE_MEMORY_H
 

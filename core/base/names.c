@@ -50,8 +50,8 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
-/* Greedy with one point to return to: the last `*`. Earlier ones never need another look, so the time is linear in
- * pattern x text and not exponential. */
+/* Greedy with one point to return to: the last `*`. Earlier ones never need another look, so the time is
+ * linear in pattern x text and not exponential. */
 static bool match(LyBytes pattern, LyBytes text, bool fold_case)
 {
     size_t p = 0, t = 0, star = SIZE_MAX, star_text = 0;
@@ -138,7 +138,8 @@ LyNamesError ly_names_change(LyBytes current, LyBytes change, LyBytes all, LyBuf
 {
     LyNamesError error = LY_NAMES_OK;
     char sign = change.len ? (char)change.data[0] : 0;
-    LyBytes names = sign == '+' || sign == '-' || sign == '^' ? ly_bytes_slice(change, 1, change.len) : change;
+    LyBytes names =
+        sign == '+' || sign == '-' || sign == '^' ? ly_bytes_slice(change, 1, change.len) : change;
     ly_buf_clear(out);
     if (sign == '-') {
         LyBytes name;

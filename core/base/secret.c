@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 
-/* An arena is [guard page | blocks | guard page]; each block starts with a header. Blocks are few and small, so first fit
- * with merging of free neighbours is enough. */
+/* An arena is [guard page | blocks | guard page]; each block starts with a header. Blocks are few and small,
+ * so first fit with merging of free neighbours is enough. */
 typedef struct Block {
     size_t len; /* bytes behind the header, a multiple of 16 */
     size_t used;
@@ -23,7 +23,8 @@ typedef struct Arena {
 #define ARENA_LEN ((size_t)256 << 10)
 #define LARGEST ((size_t)1 << 20)
 
-/* The arenas belong to the process, like malloc's own: locking is per process, and this holds no state a user could share. */
+/* The arenas belong to the process, like malloc's own: locking is per process, and this holds no state a user
+ * could share. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Arena *arenas;
 static bool all_locked = true;

@@ -1,5 +1,6 @@
-/* Memory for keys and passphrases: one arena, locked where the limit allows, never in core dumps, wiped in a forked child,
- * with guard pages around it; cleansed when given back. When the arena is full, further arenas are mapped. */
+/* Memory for keys and passphrases: one arena, locked where the limit allows, never in core dumps, wiped in a
+ * forked child, with guard pages around it; cleansed when given back. When the arena is full, further arenas
+ * are mapped. */
 #ifndef LY_BASE_SECRET_H
 #define LY_BASE_SECRET_H
 

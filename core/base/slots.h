@@ -1,5 +1,5 @@
-/* Request id -> request without hashing. An id is a slot's index and the slot's generation, so an id that was given back is
- * told from the one now in its place. */
+/* Request id -> request without hashing. An id is a slot's index and the slot's generation, so an id that was
+ * given back is told from the one now in its place. */
 #ifndef LY_BASE_SLOTS_H
 #define LY_BASE_SLOTS_H
 
@@ -22,7 +22,8 @@ bool ly_slots_take(LySlots *slots, void *item, uint32_t *id);
 void *ly_slots_find(const LySlots *slots, uint32_t id);
 /* Gives the slot back and returns its item (NULL if unknown). */
 void *ly_slots_give(LySlots *slots, uint32_t id);
-/* Walks all taken items: start with *position = 0; NULL at the end. The current item may be given back while walking. */
+/* Walks all taken items: start with *position = 0; NULL at the end. The current item may be given back while
+ * walking. */
 void *ly_slots_each(const LySlots *slots, uint32_t *position, uint32_t *id);
 
 #endif

@@ -113,6 +113,8 @@ void ly_channel_set_user(LyChannel *channel, void *user);
 LyBytes ly_channel_type(const LyChannel *channel);
 bool ly_channel_is_open(const LyChannel *channel);
 
+/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answer to
+ * the oldest of the peer's. */
 void ly_global_request(LyConnection *connection, LyBytes type, bool want_reply, uint32_t tag, LyBytes data);
 void ly_global_reply(LyConnection *connection, bool success, LyBytes data);
 

@@ -27,6 +27,7 @@ typedef struct LyKexInfo {
 
 typedef struct LyKex LyKex;
 
+/* NULL when the name is unknown. */
 const LyKexInfo *ly_kex_find(LyBytes name);
 /* Name-list in order of preference; mlkem768x25519-sha256 only where the linked OpenSSL has ML-KEM. */
 void ly_kex_names(const LyCrypto *crypto, bool only_default, LyBuf *out);

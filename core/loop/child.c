@@ -73,7 +73,7 @@ static bool keep(LyChild *child, int which, int fd)
 static bool make_end(LyChild *child, const LyChildOptions *options, int which, Ends *ends)
 {
     int pair[2];
-    int wanted = options->fds[which];
+    int wanted = options->terminal ? LY_CHILD_INHERIT : options->fds[which];
     ends->theirs[which] = -1;
     switch (wanted) {
     case LY_CHILD_INHERIT:
@@ -114,6 +114,11 @@ static int spawn(pid_t *pid, const LyChildOptions *options, const Ends *ends)
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     int failed = 0;
+    if (options->terminal) { /* setsid comes first, so that opening it makes it the controlling terminal */
+        failed = posix_spawn_file_actions_addopen(&actions, 0, options->terminal, O_RDWR, 0);
+        for (int i = 1; i < 3 && !failed; i++)
+            failed = posix_spawn_file_actions_adddup2(&actions, 0, i);
+    }
     for (int i = 0; i < 3 && !failed; i++)
         if (ends->theirs[i] >= 0)
             failed = posix_spawn_file_actions_adddup2(&actions, ends->theirs[i], i);

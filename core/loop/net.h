@@ -48,6 +48,8 @@ typedef struct LyChildOptions {
     int fds[3];       /* stdin, stdout, stderr for the child: a descriptor (kept open here), LY_CHILD_PIPE,
                          LY_CHILD_NULL, LY_CHILD_INHERIT */
     bool new_session; /* setsid */
+    const char *terminal; /* the path of a terminal that becomes 0, 1 and 2 in place of `fds`, and with
+                             new_session the controlling terminal; NULL: none */
 } LyChildOptions;
 enum {
     LY_CHILD_INHERIT = -1,

@@ -88,8 +88,10 @@ typedef struct LyTransportEvent {
     const LyError *error;
 } LyTransportEvent;
 
+/* The next event; false when there is none until more input comes. */
 bool ly_transport_next(LyTransport *transport, LyTransportEvent *event);
 
+/* Answers LY_TRANSPORT_HOST_KEY: the key exchange goes on. */
 void ly_transport_host_key_accept(LyTransport *transport);
 /* Fails the session with SSH_DISCONNECT_HOST_KEY_NOT_VERIFIABLE and this sentence (LY_ERROR_HOST_KEY). */
 void ly_transport_host_key_refuse(LyTransport *transport, const char *sentence);

@@ -1,5 +1,6 @@
-/* delay-proxy DELAY_MS TARGET_PORT: relays TCP connections to 127.0.0.1:TARGET_PORT and lets every byte arrive DELAY_MS later in each
- * direction (so the round trip grows by twice that). Prints "listening on PORT". For the benchmark: netem is not everywhere. */
+/* delay-proxy DELAY_MS TARGET_PORT: relays TCP connections to 127.0.0.1:TARGET_PORT and lets every byte
+ * arrive DELAY_MS later in each direction (so the round trip grows by twice that). Prints "listening on
+ * PORT". For the benchmark: netem is not everywhere. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -46,7 +47,8 @@ static uint64_t now_us(void)
 
 static int loopback(uint16_t port, bool listening)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     int failed = listening ? bind(fd, (void *)&address, sizeof address) || listen(fd, 64)
@@ -96,7 +98,8 @@ static void give_out(Pair *pair, int side, uint64_t now)
             shutdown(pair->fd[side], SHUT_WR);
             to->closed = true;
         } else {
-            ssize_t len = send(pair->fd[side], piece->data + piece->sent, piece->len - piece->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+            ssize_t len = send(pair->fd[side], piece->data + piece->sent, piece->len - piece->sent,
+                               MSG_DONTWAIT | MSG_NOSIGNAL);
             if (len < 0 && errno != EAGAIN) {
                 to->closed = to->ended = true;
                 piece->sent = piece->len;
@@ -148,8 +151,10 @@ int main(int argc, char **argv)
             for (int side = 0; side < 2; side++) {
                 Direction *in = &pairs[i].to[1 - side], *out = &pairs[i].to[side];
                 bool late = out->first && out->first->due_us <= now;
-                short events = (short)((!in->ended && in->held < HELD_MAX ? POLLIN : 0) | (late ? POLLOUT : 0));
-                polls[1 + 2 * i + (size_t)side] = (struct pollfd){.fd = events ? pairs[i].fd[side] : -1, .events = events};
+                short events =
+                    (short)((!in->ended && in->held < HELD_MAX ? POLLIN : 0) | (late ? POLLOUT : 0));
+                polls[1 + 2 * i + (size_t)side] =
+                    (struct pollfd){.fd = events ? pairs[i].fd[side] : -1, .events = events};
                 if (out->first && !late && out->first->due_us < next)
                     next = out->first->due_us;
             }
@@ -174,7 +179,8 @@ int main(int argc, char **argv)
         }
         for (size_t i = polled; i-- > 0;) {
             for (int side = 0; side < 2; side++)
-                if (polls[1 + 2 * i + (size_t)side].revents & (POLLIN | POLLHUP | POLLERR) && !pairs[i].to[1 - side].ended)
+                if (polls[1 + 2 * i + (size_t)side].revents & (POLLIN | POLLHUP | POLLERR) &&
+                    !pairs[i].to[1 - side].ended)
                     take_in(&pairs[i], side, delay_us);
             for (int side = 0; side < 2; side++)
                 give_out(&pairs[i], side, now);

@@ -1,6 +1,7 @@
 /* Mounts a tree over a command's stdin and stdout, for the tests of the mount engine:
- *   mount-command [-o NAME[=VALUE]]... MOUNTPOINT BASE -- COMMAND...
- * Prints "mounted" when the mount serves; ends when it is unmounted or told to (SIGTERM). SIGUSR1 prints the counters. */
+ *   mount-command [-o NAME[=VALUE]]... MOUNTPOINT BASE -- COMMAND...      (or tcp:PORT, on loopback)
+ * Prints "mounted" when the mount serves; ends when it is unmounted or told to (SIGTERM). SIGUSR1 prints the
+ * counters. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,19 +67,26 @@ static bool take_option(MountOptions *options, char *text)
         const char *name;
         bool *on;
     } switches[] = {
-        {"ro", &options->read_only}, {"debug", &options->debug}, {"direct_io", &options->direct_io},
-        {"kernel_cache", &options->kernel_cache}, {"follow_symlinks", &options->follow_symlinks},
-        {"no_readahead", &options->no_readahead}, {"sync_write", &options->sync_write},
-        {"transform_symlinks", &options->transform_symlinks}, {"disable_hardlink", &options->disable_hardlink},
-        {"hide_unlinked", &options->hide_unlinked}, {"rename_workaround", &options->rename_workaround},
+        {"ro", &options->read_only},
+        {"debug", &options->debug},
+        {"direct_io", &options->direct_io},
+        {"kernel_cache", &options->kernel_cache},
+        {"follow_symlinks", &options->follow_symlinks},
+        {"no_readahead", &options->no_readahead},
+        {"sync_write", &options->sync_write},
+        {"transform_symlinks", &options->transform_symlinks},
+        {"disable_hardlink", &options->disable_hardlink},
+        {"hide_unlinked", &options->hide_unlinked},
+        {"rename_workaround", &options->rename_workaround},
     };
     const struct {
         const char *name;
         uint64_t *milliseconds;
     } times[] = {
-        {"timeout_ms", &options->timeout_us}, {"entry_ms", &options->entry_timeout_us}, {"attr_ms", &options->attr_timeout_us},
-        {"negative_ms", &options->negative_timeout_us}, {"attr_cache_ms", &options->attr_cache_us},
-        {"dir_cache_ms", &options->dir_cache_us}, {"link_cache_ms", &options->link_cache_us},
+        {"timeout_ms", &options->timeout_us},       {"entry_ms", &options->entry_timeout_us},
+        {"attr_ms", &options->attr_timeout_us},     {"negative_ms", &options->negative_timeout_us},
+        {"attr_cache_ms", &options->attr_cache_us}, {"dir_cache_ms", &options->dir_cache_us},
+        {"link_cache_ms", &options->link_cache_us},
     };
     for (size_t i = 0; i < LY_COUNT(switches); i++)
         if (strcmp(text, switches[i].name) == 0) {
@@ -91,7 +99,9 @@ static bool take_option(MountOptions *options, char *text)
             return true;
         }
     if (strcmp(text, "symlinks") == 0 && value)
-        options->symlinks = strcmp(value, "raw") == 0 ? SYMLINKS_RAW : strcmp(value, "rewrite") == 0 ? SYMLINKS_REWRITE : SYMLINKS_INSIDE;
+        options->symlinks = strcmp(value, "raw") == 0       ? SYMLINKS_RAW
+                            : strcmp(value, "rewrite") == 0 ? SYMLINKS_REWRITE
+                                                            : SYMLINKS_INSIDE;
     else if (strcmp(text, "fuse") == 0 && value)
         options->fuse_options = value;
     else if (strcmp(text, "max_read") == 0)
@@ -107,9 +117,16 @@ int main(int argc, char **argv)
 {
     const uint64_t second_us = 1000 * 1000;
     MountOptions options = {
-        .source = "mount-command", .subtype = "sshfs", .check_root = true, .entry_timeout_us = second_us, .attr_timeout_us = second_us,
-        .attr_cache_us = 20 * second_us, .dir_cache_us = 20 * second_us, .link_cache_us = 20 * second_us,
-        .timeout_us = 60 * second_us, .log = {.write = log_write, .level = LY_LOG_INFO},
+        .source = "mount-command",
+        .subtype = "sshfs",
+        .check_root = true,
+        .entry_timeout_us = second_us,
+        .attr_timeout_us = second_us,
+        .attr_cache_us = 20 * second_us,
+        .dir_cache_us = 20 * second_us,
+        .link_cache_us = 20 * second_us,
+        .timeout_us = 60 * second_us,
+        .log = {.write = log_write, .level = LY_LOG_INFO},
     };
     int at = 1;
     for (; at + 1 < argc && strcmp(argv[at], "-o") == 0; at += 2)
@@ -132,8 +149,13 @@ int main(int argc, char **argv)
         return 1;
     }
     signal(SIGPIPE, SIG_IGN);
-    LySignals *signals = ly_signals_new(program.loop, (const int[]){SIGTERM, SIGINT, SIGUSR1}, 3, signalled, &program);
-    LinkMaker maker = link_maker_command((const char *const *)&argv[at + 3]);
+    LySignals *signals =
+        ly_signals_new(program.loop, (const int[]){SIGTERM, SIGINT, SIGUSR1}, 3, signalled, &program);
+    const char *command = argv[at + 3];
+    LinkMaker maker =
+        strncmp(command, "tcp:", 4) == 0
+            ? link_maker_tcp("127.0.0.1", (uint16_t)strtoul(command + 4, NULL, 10), 10 * second_us)
+            : link_maker_command((const char *const *)&argv[at + 3]);
     program.mount = mount_new(program.loop, &options, &maker, ready, &program);
     ly_loop_run(program.loop);
     mount_free(program.mount);

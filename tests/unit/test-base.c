@@ -29,7 +29,8 @@ static void test_bytes(void)
     g_assert_true(ly_bytes_number(LY_BYTES("65535"), 65535, &number) && number == 65535);
     g_assert_false(ly_bytes_number(LY_BYTES("65536"), 65535, &number));
     g_assert_false(ly_bytes_number(LY_BYTES("18446744073709551616"), UINT64_MAX, &number));
-    g_assert_true(ly_bytes_number(LY_BYTES("18446744073709551615"), UINT64_MAX, &number) && number == UINT64_MAX);
+    g_assert_true(ly_bytes_number(LY_BYTES("18446744073709551615"), UINT64_MAX, &number) &&
+                  number == UINT64_MAX);
     g_assert_false(ly_bytes_number(LY_BYTES("7"), 5, &number));
     g_assert_false(ly_bytes_number(LY_BYTES("-1"), 5, &number));
 }
@@ -122,8 +123,13 @@ static void test_slots(void)
 static void test_base64(void)
 {
     static const char *vectors[][2] = {/* RFC 4648 section 10 */
-                                       {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                       {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+                                       {"", ""},
+                                       {"f", "Zg=="},
+                                       {"fo", "Zm8="},
+                                       {"foo", "Zm9v"},
+                                       {"foob", "Zm9vYg=="},
+                                       {"fooba", "Zm9vYmE="},
+                                       {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < LY_COUNT(vectors); i++) {
         LyBuf text = {0}, bytes = {0};
         ly_base64_encode(&text, ly_bytes_str(vectors[i][0]), 0);
@@ -133,7 +139,8 @@ static void test_base64(void)
         ly_buf_free(&text);
         ly_buf_free(&bytes);
     }
-    static const char *bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "=", "Zg==Zg==", "Zm9*", "Zg=a", "Zm 9v", "===="};
+    static const char *bad[] = {"Z",        "Zg",   "Zg=",  "Zh==",  "Zm9=", "=",
+                                "Zg==Zg==", "Zm9*", "Zg=a", "Zm 9v", "===="};
     for (size_t i = 0; i < LY_COUNT(bad); i++) {
         LyBuf bytes = {0};
         g_assert_false(ly_base64_decode(&bytes, ly_bytes_str(bad[i]), false));
@@ -148,20 +155,22 @@ static void test_names(void)
     g_assert_true(ly_names_first_common(LY_BYTES("c,b,a"), LY_BYTES("a,b"), &name) && ly_bytes_is(name, "b"));
     g_assert_false(ly_names_first_common(LY_BYTES("c"), LY_BYTES("cc"), &name));
     g_assert_true(ly_names_valid(LY_BYTES("")) && ly_names_valid(LY_BYTES("a,b")));
-    g_assert_false(ly_names_valid(LY_BYTES("a,,b")) || ly_names_valid(LY_BYTES(",a")) || ly_names_valid(LY_BYTES("a,")));
+    g_assert_false(ly_names_valid(LY_BYTES("a,,b")) || ly_names_valid(LY_BYTES(",a")) ||
+                   ly_names_valid(LY_BYTES("a,")));
     g_assert_false(ly_names_valid(LY_BYTES("a b")) || ly_names_valid(LY_BYTES("a\0b")));
     g_assert_true(ly_pattern_match(LY_BYTES("*.example.?om"), LY_BYTES("a.b.example.com")));
     g_assert_false(ly_pattern_match(LY_BYTES("a*b"), LY_BYTES("acc")));
-    g_assert_true(ly_pattern_match(LY_BYTES("*a*a*a*a*a*a*a*a*a*a*b"), LY_BYTES("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")));
+    g_assert_true(
+        ly_pattern_match(LY_BYTES("*a*a*a*a*a*a*a*a*a*a*b"), LY_BYTES("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")));
     g_assert_cmpint(ly_pattern_list_match(LY_BYTES("*.org,!bad.org"), LY_BYTES("bad.org"), false), ==, -1);
     g_assert_cmpint(ly_pattern_list_match(LY_BYTES("*.ORG"), LY_BYTES("a.org"), true), ==, 1);
-    static const char *changes[][2] = {{"+z", "a,b,c,z"}, {"-b", "a,c"},      {"^c", "c,a,b"},
-                                       {"z,a", "z,a"},    {"^*x", "yx,a,b,c"}, {"-*", NULL}, {"+nope", NULL}};
+    static const char *changes[][2] = {{"+z", "a,b,c,z"},   {"-b", "a,c"}, {"^c", "c,a,b"}, {"z,a", "z,a"},
+                                       {"^*x", "yx,a,b,c"}, {"-*", NULL},  {"+nope", NULL}};
     for (size_t i = 0; i < LY_COUNT(changes); i++) {
         LyBuf out = {0};
         LyBytes unknown;
-        LyNamesError error =
-            ly_names_change(LY_BYTES("a,b,c"), ly_bytes_str(changes[i][0]), LY_BYTES("a,b,c,yx,z"), &out, &unknown);
+        LyNamesError error = ly_names_change(LY_BYTES("a,b,c"), ly_bytes_str(changes[i][0]),
+                                             LY_BYTES("a,b,c,yx,z"), &out, &unknown);
         g_assert_true((error == LY_NAMES_OK) == (changes[i][1] != NULL));
         if (changes[i][1])
             g_assert_cmpstr(ly_buf_str(&out), ==, changes[i][1]);
