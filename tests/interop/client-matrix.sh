@@ -21,6 +21,8 @@ trap cleanup EXIT
 unset SSH_AUTH_SOCK SSH_ASKPASS SSH_ASKPASS_REQUIRE DISPLAY WAYLAND_DISPLAY
 user=$(id -un)
 
+# shellcheck disable=SC2046,SC2206 # names of algorithms are words
+
 # --- keys
 key() { ssh-keygen -q -t "$1" -N '' -C "$2" -f "$dir/$2" "${@:3}" 2>>"$dir/log_keygen"; }
 types=(ed25519 ecdsa256 ecdsa384 ecdsa521 rsa)
@@ -132,7 +134,7 @@ if command -v "$dropbear" >/dev/null && command -v dropbearconvert >/dev/null &&
     cp "$dir/authorized_plain" "$dir/home/.ssh/authorized_keys"
     chmod 600 "$dir/home/.ssh/authorized_keys"
     start_dropbear dropbear ed25519 ecdsa256 rsa dsa
-    start_dropbear dropbear2 ecdsa384 ecdsa521
+    start_dropbear dropbear2 ecdsa384 ecdsa521 rsa # without an RSA key it offers to use one, and hangs up
 else
     echo "ok dropbear # SKIP it, dropbearconvert or unshare is not there, or may not be used"
 fi
@@ -164,6 +166,8 @@ run_case() {
     count=$(grep -c 'log: keys: ' "$err")
     if [ $status != 0 ]; then
         echo "not ok $name: exit status $status; $(grep -v '^log: ' "$err" | tail -n 12 | tr '\n' '|')"
+    elif grep -q 'runtime error:' "$err"; then # of UBSan
+        echo "not ok $name: $(grep -m 1 'runtime error:' "$err")"
     elif ! cmp "$input" "$out" >"$err" 2>&1; then
         echo "not ok $name: what came back differs: $(cat "$err")"
     elif [ "$count" -lt "$exchanges" ]; then
@@ -193,7 +197,7 @@ for type in "${types[@]}"; do
 done
 
 matrix() { # PEER PORT KEXES HOST_KEYS CIPHERS MACS
-    local kex host_key cipher mac some=() aead
+    local kex host_key cipher mac some
     for kex in $3; do
         some=($4)
         case $kex in
@@ -209,7 +213,7 @@ matrix() { # PEER PORT KEXES HOST_KEYS CIPHERS MACS
         esac
         for mac in $6; do add "$1-$cipher-$mac" "$2" small 1 -i "$me" -o "Ciphers=$cipher" -o "MACs=$mac"; done
     done
-    add "$1-compression" "$2" large 1 -i "$me" -o Compression=yes
+    add "$1-compression" "$2" large 5 -i "$me" -o Compression=yes -o RekeyLimit=1M
 }
 rekeys() { # NAME PORT CIPHERS MACS ARGUMENTS...: ten times as much data as a key is for
     local cipher mac
@@ -224,7 +228,8 @@ matrix sshd "$port_all" "$kexes" "${host_keys[*]}" "$ciphers" "$macs"
 rekeys sshd-rekey-by-client "$port_all" "$ciphers" "$macs" -o RekeyLimit=1M
 rekeys sshd-rekey-by-server "$port_rekey" "$ciphers" "$macs"
 add sshd-rekey-by-both "$port_rekey" large 9 -i "$me" -o RekeyLimit=700K
-add sshd-rekey-compressed "$port_rekey" large 5 -i "$me" -o Compression=yes
+add sshd-rekey-compressed-by-server "$port_rekey" large 5 -i "$me" -o Compression=yes
+add sshd-compression-without-rekey "$port_all" large 1 -i "$me" -o Compression=yes
 for kex in $kexes; do
     case $kex in
     *group1[5678]-*) ;;
@@ -271,8 +276,10 @@ if [ "$port_dropbear" ]; then
     ciphers=$(both cipher $(offer 'ciphers ctos'))
     macs=$(both mac $(offer 'MACs ctos'))
     matrix dropbear "$port_dropbear" "$kexes" "$dropbear_keys" "$ciphers" "$macs"
-    matrix dropbear2 "$port_dropbear2" "$kexes" "$(both key $(offer 'host key algorithms' "$port_dropbear2"))" '' ''
-    [ "$kexes" ] && [ "$dropbear_keys" ] && [ "$ciphers" ] && [ "$macs" ] || { echo "not ok dropbear-offer: it was not read"; touch "$dir/failed"; }
+    matrix dropbear2 "$port_dropbear2" "$kexes" "$(both key $(offer 'host key algorithms' "$port_dropbear2") | grep ecdsa)" '' ''
+    for list in kexes dropbear_keys ciphers macs; do
+        [ "${!list}" ] || { echo "not ok dropbear-offer: no $list were read"; touch "$dir/failed"; }
+    done
     rekeys dropbear-rekey "$port_dropbear" "$ciphers" "$macs" -o RekeyLimit=1M
     for type in ed25519 ecdsa256 ecdsa384 ecdsa521 rsa; do
         for form in '' _PEM _PKCS8; do

@@ -136,7 +136,8 @@ static int run(Program *program, const LyDestinationOptions *options, int times)
 
 static int query(const char *what)
 {
-    static const char *const kinds[LY_ALGORITHMS_COUNT] = {"kex", "key", "cipher", "mac", "compression", "sig"};
+    static const char *const kinds[LY_ALGORITHMS_COUNT] = {"kex", "key",         "cipher",
+                                                           "mac", "compression", "sig"};
     LyCrypto *crypto = ly_crypto_new(0, NULL);
     int status = 2;
     for (int kind = 0; kind < LY_ALGORITHMS_COUNT; kind++) {
