@@ -49,19 +49,12 @@ static void fail(Program *program, const LyError *error)
 static void mount_ready(void *user, const LyError *error)
 {
     Program *program = user;
-    if (error &&
-        program->options.delay_connect) { /* it is mounted already; the next operation connects again */
-        ly_log(&program->options.mount.log, LY_LOG_WARNING, "%s: %s", program->options.mountpoint,
-               error->message);
-        return;
-    }
     if (error) {
         fail(program, error);
         return;
     }
     program->ready = true;
-    if (!program->options.delay_connect)
-        ly_loop_quit(program->loop);
+    ly_loop_quit(program->loop);
 }
 
 static void mount_ended(void *user)
@@ -218,7 +211,7 @@ static bool start(Program *program, LyError *error)
         return false;
     program->mount = mount_new(program->loop, &options->mount, &program->maker, mount_ready, program);
     program->maker = (LinkMaker){0}; /* the mount's from now on */
-    if (!options->delay_connect) {
+    if (!options->mount.delay_connect) {
         ly_loop_run(program->loop);
         if (program->failed || !program->ready) {
             *error = program->error;

@@ -6,7 +6,7 @@
 #define FIELD(member) offsetof(Options, member)
 static const OptionRow rows[] = {
     {"reconnect", NOTHING, 0, NULL, "reconnecting is always on"},
-    {"delay_connect", FLAG, FIELD(delay_connect), NULL, "mount at once, connect at the first use"},
+    {"delay_connect", FLAG, FIELD(mount.delay_connect), NULL, "mount at once, connect at the first use"},
     {"sshfs_sync", FLAG, FIELD(mount.sync_write), NULL, "write() returns when the server has the bytes"},
     {"no_readahead", FLAG, FIELD(mount.no_readahead), NULL, "read nothing ahead"},
     {"sync_readdir", NOTHING, 0, NULL, "listings are always pipelined"},

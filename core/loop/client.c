@@ -8,6 +8,9 @@
 
 #define INPUT_AT_ONCE ((size_t)1 << 20) /* bytes handled before others get their turn */
 #define HANDSHAKE_US (120 * (uint64_t)1000000)
+/* What a server may think about the sign-in, all answers together, whatever ConnectTimeout says: somebody may
+ * have to press a button on a telephone. */
+#define AUTH_US (60 * (uint64_t)1000000)
 #define SECOND_US ((uint64_t)1000000)
 
 static void carrier_ready(void *user, unsigned events);
@@ -244,20 +247,22 @@ void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
     uint64_t now_us = ly_loop_now_us(client->loop), rekey_bytes, rekey_seconds;
     ly_config_rekey_limit(destination->config, &rekey_bytes, &rekey_seconds);
     choose_algorithms(client);
-    uint64_t left_us = client->until_us == UINT64_MAX || !client->until_us ? HANDSHAKE_US
-                       : client->until_us > now_us                         ? client->until_us - now_us
-                                                                           : 1;
+    uint64_t connect_us = setting(client, LY_CONFIG_CONNECT_TIMEOUT, 0) * SECOND_US;
+    bool timed = connect_us && client->until_us && client->until_us != UINT64_MAX;
+    uint64_t left_us = timed && client->until_us > now_us ? client->until_us - now_us : 0;
     LySessionOptions options = {
         .transport = {.role = LY_CLIENT,
                       .crypto = destination->crypto,
                       .algorithms = &client->algorithms,
                       .rekey_bytes = rekey_bytes,
                       .rekey_us = rekey_seconds * SECOND_US,
-                      .handshake_timeout_us = left_us,
+                      .handshake_timeout_us = timed ? connect_us : HANDSHAKE_US,
+                      .handshake_spent_us = timed ? connect_us - LY_MIN(left_us, connect_us) : 0,
                       .log = destination->log},
         .connection = {.keepalive_us = setting(client, LY_CONFIG_SERVER_ALIVE_INTERVAL, 15) * SECOND_US,
                        .keepalive_count = (unsigned)setting(client, LY_CONFIG_SERVER_ALIVE_COUNT_MAX, 3)},
         .user = ly_bytes_str(destination->user),
+        .auth_timeout_us = connect_us ? LY_MAX(connect_us, AUTH_US) : HANDSHAKE_US,
     };
     LyError error = {0};
     client->carrier = carrier;
