@@ -24,6 +24,7 @@ typedef struct Program {
     LinkMaker maker;
     Mount *mount;
     Background background;
+    LySignals *signals;
     LyBytes password; /* password_stdin, in secret memory, NUL-terminated */
     LyError error;
     bool ready, failed;
@@ -218,6 +219,10 @@ static bool start(Program *program, LyError *error)
             return false;
         }
     }
+    /* Signals become events in front of the mount, which they would leave behind; until here they end the
+     * program. */
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    program->signals = ly_signals_new(program->loop, numbers, LY_COUNT(numbers), signalled, program);
     return mount_serve(program->mount, mount_ended, error);
 }
 
@@ -228,6 +233,7 @@ static void stop(Program *program)
     if (program->maker.free)
         program->maker.free(program->maker.user);
     ly_prompter_free(program->prompter);
+    ly_signals_free(program->signals);
     if (program->loop)
         ly_loop_free(program->loop);
     ly_crypto_unref(program->crypto);
@@ -239,20 +245,14 @@ static void stop(Program *program)
 
 static int serve(Program *program)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     LyError error = {0};
     signal(SIGPIPE, SIG_IGN);
-    /* Signals become events once there is a loop; until then they end the program, and nothing is mounted
-     * yet. */
     bool started = start(program, &error);
-    LySignals *signals = NULL;
     if (started) {
-        signals = ly_signals_new(program->loop, numbers, LY_COUNT(numbers), signalled, program);
         if (program->background.wanted)
             ly_prompter_leave_terminal(program->prompter);
         background_enter(&program->background);
         ly_loop_run(program->loop);
-        ly_signals_free(signals);
     } else {
         background_failed(&program->background, error.message);
     }

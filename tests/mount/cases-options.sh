@@ -335,6 +335,34 @@ case_delay_connect() {
     unmount_it
 }
 
+# Nobody calls the server before the mount is used; what the first session has to find out is found out when it comes.
+case_delay_connect_waits() {
+    local port
+    port=$(free_port)
+    python3 -c '
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen(8)
+s.accept()
+print("called", flush=True)' "$port" >"$work/called.$case" &
+    local listener=$!
+    wait_for 5 eval 'ss -Hltn "sport = :$port" | grep -q .' || fail "nothing listens"
+    echo mine >"$srv/mine"
+    [ "$(id -u)" != 0 ] || chown 12345 "$srv" # where the server starts: its owner is who signed in there
+    mount_it "one:$srv" -p "$port" -o "delay_connect,idmap=user,sftp_server=cd $srv; exec /usr/lib/openssh/sftp-server"
+    sleep 0.5
+    [ ! -s "$work/called.$case" ] || fail "it connects before anything is asked"
+    timeout 30 ls "$mnt" >"$work/out.$case" 2>&1 &
+    wait_for 5 gone "$listener" || fail "at its first use it does not connect"
+    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$port" 2>>"$work/said-by-sshd" &
+    wait_for 5 port_answers "$port"
+    wait_for 30 ls "$mnt/mine" || fail "it does not connect again"
+    [ "$(stat -c %u "$mnt")" = "$(id -u)" ] || fail "idmap=user: the directory belongs to $(stat -c %u "$mnt")"
+    unmount_it
+}
+
 case_auto_unmount() {
     mount_it "server:$srv" -o auto_unmount
     kill -9 $(servers_of "$mnt")
