@@ -34,7 +34,8 @@ static void link_changed(void *user, Inode *link)
     Mount *mount = user;
     forget_attrs(link);
     if (link->lookups && mount->session)
-        fuse_lowlevel_notify_inval_inode(mount->session, mount_ino(mount, link), -1, 0); /* attributes alone */
+        fuse_lowlevel_notify_inval_inode(mount->session, mount_ino(mount, link), -1,
+                                         0); /* attributes alone */
 }
 
 void cache_changed(Mount *mount, Inode *inode)

@@ -317,7 +317,8 @@ void inode_share_number(Inodes *inodes, Inode *inode, Inode *source)
     inode->linked = source->linked = true;
 }
 
-void inode_each_link(const Inodes *inodes, const Inode *inode, void (*func)(void *user, Inode *link), void *user)
+void inode_each_link(const Inodes *inodes, const Inode *inode, void (*func)(void *user, Inode *link),
+                     void *user)
 {
     if (!inode->linked)
         return;

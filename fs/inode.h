@@ -68,7 +68,8 @@ void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name);
 /* The inode is another name of the same file: shows its number as long as it lives. */
 void inode_share_number(Inodes *inodes, Inode *inode, Inode *source);
 /* Calls `func` for the other names that are known of the same file; it may not free any. */
-void inode_each_link(const Inodes *inodes, const Inode *inode, void (*func)(void *user, Inode *link), void *user);
+void inode_each_link(const Inodes *inodes, const Inode *inode, void (*func)(void *user, Inode *link),
+                     void *user);
 
 /* Writes the path from the mount's root to `out` (emptied): base, then "/name" each; with base "" relative to
  * where the server starts ("." for the root). `name` (may be empty) is a further component. False when it is

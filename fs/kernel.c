@@ -107,8 +107,8 @@ static void build_arguments(const Mount *mount, struct fuse_args *args)
     ly_buf_free(&text);
 }
 
-/* libfuse and fusermount3 (another process) tell their reasons on stderr. It leads to a file meanwhile, so that
- * they become part of our one sentence. */
+/* libfuse and fusermount3 (another process) tell their reasons on stderr. It leads to a file meanwhile, so
+ * that they become part of our one sentence. */
 typedef struct Overheard {
     int file, stderr_fd; /* -1: nothing is overheard */
     char text[400];

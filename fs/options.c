@@ -280,7 +280,7 @@ static bool read_one(Options *options, LyBytes option, LyError *error)
                                 wants_value ? "needs a value" : "takes no value");
         return apply(options, row, value, error);
     }
-    if (ly_bytes_starts_with(name, "x-"))
+    if (ly_bytes_starts_with(name, "x-") || ly_bytes_starts_with(name, "X-"))
         return true; /* fstab's own */
     int keyword = ly_config_keyword(name);
     if (keyword < 0)

@@ -105,8 +105,8 @@ static void go_down(Remote *remote, const LyError *reason, bool final)
         remote->told = true;
         remote->ready(remote->user, error);
     } else {
-        ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s", remote->options->mountpoint,
-               error->message,
+        ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s",
+               remote->options->mountpoint, error->message,
                final ? "the mount does not try again" : "the next operation on the mount connects again");
     }
     if (final)

@@ -283,12 +283,21 @@ static bool is_final(const LyClient *client, const LyError *error)
             error->code == LY_ERROR_UNSUPPORTED || error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
 }
 
+/* Reasons of a DISCONNECT during the sign-in that say nothing about who signs in: too late, too many, going
+ * down. */
+static bool is_refusal(uint32_t reason)
+{
+    return reason != 0 && reason != SSH_DISCONNECT_BY_APPLICATION &&
+           reason != SSH_DISCONNECT_CONNECTION_LOST && reason != SSH_DISCONNECT_TOO_MANY_CONNECTIONS;
+}
+
 static void session_closed(LyClient *client, const LyError *error)
 {
     LyError told = *error;
     if (told.code == LY_ERROR_AUTH || told.code == LY_ERROR_HOST_KEY) {
         /* these sentences name the host */
-    } else if (client->auth && !client->ready && told.code == LY_ERROR_DISCONNECT && told.reason) {
+    } else if (client->auth && !client->ready && told.code == LY_ERROR_DISCONNECT &&
+               is_refusal(told.reason)) {
         /* "Too many authentication failures" comes as a DISCONNECT */
         LyBuf sentence = {0};
         ly_auth_sentence(client, &sentence);

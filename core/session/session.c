@@ -79,8 +79,8 @@ void ly_session_output_done(LySession *session, size_t len)
 /* --- time
  * ----------------------------------------------------------------------------------------------------- */
 
-/* Does the sign-in's clock run? A server's does from the connection's begin to SUCCESS; a client's from NEWKEYS,
- * and it stands while its user is asked. */
+/* Does the sign-in's clock run? A server's does from the connection's begin to SUCCESS; a client's from
+ * NEWKEYS, and it stands while its user is asked. */
 static bool auth_waits(const LySession *session)
 {
     if (!session->auth_timeout_us || session->connection || ly_transport_is_closed(session->transport))

@@ -65,8 +65,7 @@ LyTransport *ly_transport_new(const LyTransportOptions *options, uint64_t now_us
     t->now_us = now_us;
     t->handshake_deadline_us =
         t->handshake_timeout_us
-            ? now_us + t->handshake_timeout_us -
-                  LY_MIN(options->handshake_spent_us, t->handshake_timeout_us)
+            ? now_us + t->handshake_timeout_us - LY_MIN(options->handshake_spent_us, t->handshake_timeout_us)
             : UINT64_MAX;
     t->in.protection = ly_protection_new_none();
     t->out.protection = ly_protection_new_none();

@@ -1,9 +1,13 @@
 # Signing in as ssh(1) does, with lanyardfs itself; and again when the connection broke. Sourced by mount.sh.
 
-# Host and Match, Include, tokens, a hop: the reader's own file, not -F. lanyardfs reads ~/.ssh/config of $HOME.
+# Host and Match, Include, tokens, a hop: the reader's own file, not -F. The home is the account's, as for ssh(1), whatever HOME
+# says, so it gets another one in a mount namespace.
 case_config_of_home() {
-    mkdir -p "$HOME/.ssh/conf.d"
-    cat >"$HOME/.ssh/config" <<END
+    local far
+    [ "$(id -u)" = 0 ] || skip "another home needs root"
+    unshare -m true 2>/dev/null || skip "another home needs a mount namespace"
+    mkdir -p "$work/home.$case/.ssh/conf.d"
+    cat >"$work/home.$case/.ssh/config" <<END
 Include conf.d/*
 Match originalhost far exec "test %h = 127.0.0.1 -a %p = $sshd_port"
     ProxyJump hop
@@ -18,29 +22,28 @@ Host *
     BatchMode yes
     ForwardX11 no
 END
-    cat >"$HOME/.ssh/conf.d/hosts" <<END
+    cat >"$work/home.$case/.ssh/conf.d/hosts" <<END
 Host far hop
     HostName 127.0.0.1
     Port $sshd_port
-    IdentityFile %d/id-%r
+    IdentityFile %d/.ssh/id-%r
 Host by-command
     HostName 127.0.0.1
     Port $sshd_port
-    IdentityFile ~/id-%r
+    IdentityFile ~/.ssh/id-%r
     ProxyCommand python3 $here/connect.py %h %p
 END
-    chmod 600 "$HOME/.ssh/config" "$HOME/.ssh/conf.d/hosts"
-    cp "$work/id" "$HOME/id-$(id -un)"
+    chmod -R go= "$work/home.$case/.ssh"
+    cp "$work/id" "$work/home.$case/.ssh/id-$(id -un)"
     echo here >"$srv/file"
-    # %d and ~ are the account's home in ssh(1); \$HOME's where the program is told of another.
-    local far
     for far in far by-command; do
-        setsid -w timeout -k 5 60 "$lanyardfs" "$far:$srv" "$mnt" -o "IdentityFile=$work/id" >"$work/said.$case" 2>&1 </dev/null ||
-            fail "$far: $(cat "$work/said.$case")"
-        [ "$(cat "$mnt/file")" = here ] || fail "$far: it reads otherwise"
-        unmount_it
+        setsid -w timeout -k 5 60 unshare -m sh -ec 'mount --bind "$1" "$2"; lanyardfs=$3 mnt=$5; shift 2; "$@"
+            cat "$mnt/file"; fusermount3 -u "$mnt"' sh "$work/home.$case" "$(getent passwd "$(id -u)" | cut -d: -f6)" \
+            "$lanyardfs" "$far:$srv" "$mnt" >"$work/out.$case" 2>"$work/said.$case" </dev/null &
+        wait $! || fail "$far: $(tail -3 "$work/said.$case")"
+        wait_for 10 no_server_of "$mnt" || fail "unmounted, but the program is still there"
+        [ "$(cat "$work/out.$case")" = here ] || fail "$far: it reads $(cat "$work/out.$case")"
     done
-    rm -r "$HOME/.ssh"
 }
 
 start_with_password() { # PORT USER:PASSWORD
@@ -108,8 +111,8 @@ END
         --password-file "$work/passwords.$case" >"$work/own.$case" 2>>"$work/said-by-own.$case" &
     own_pid=$!
     wait_for 10 grep -q '^listening on ' "$work/own.$case"
-    timeout 12 cat "$mnt/file" 2>/dev/null || true
-    sleep 7
+    timeout 4 cat "$mnt/file" 2>/dev/null || true
+    sleep 6
     kill -0 $program 2>/dev/null || fail "the program is gone: $(cat "$work/err.$case")"
     fusermount3 -u "$mnt"
     wait $program || fail "it ended with $?: $(cat "$work/err.$case")"
@@ -147,14 +150,14 @@ case_interrupted_sign_in() {
     start_with_password 0 someone:first
     cat >"$work/script.$case" <<'END'
 set timeout 20
-spawn -noecho sh -c {"$@"; echo "status $?"; stty -a | grep -o ' -*echo '} sh {*}$argv
+spawn -noecho sh -c {trap : INT; "$@"; echo "status $?"; stty -a | grep -o ' -*echo '} sh {*}$argv
 expect -ex "password: " {} timeout { exit 3 } eof { exit 4 }
 after 300
 send "\003"
 expect -re "status 130.* echo" {} timeout { exit 5 } eof { exit 6 }
 END
     for option in -f -C; do
-        timeout 30 expect "$work/script.$case" sh -c 'trap : INT; "$@"' sh "$lanyardfs" "someone@one:$srv" "$mnt" $option -F "$work/ssh_config" \
+        timeout 30 expect "$work/script.$case" "$lanyardfs" "someone@one:$srv" "$mnt" $option -F "$work/ssh_config" \
             -p "$own_port" -o PubkeyAuthentication=no,KbdInteractiveAuthentication=no,BatchMode=no || fail "with $option: expect ended with $?"
         ! is_mounted "$mnt" || fail "it is mounted"
         wait_for 5 no_server_of "$mnt" || fail "the program is still there"
