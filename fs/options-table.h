@@ -1,8 +1,9 @@
-/* Every -o name that sshfs 3.7.3 and libfuse know, and ours. A row: the name (with "=" when it takes a value), what becomes of it,
- * where it goes, and for people either what it does or why it does nothing. */
+/* Every -o name that sshfs 3.7.3 and libfuse know, and ours. A row: the name (with "=" when it takes a
+ * value), what becomes of it, where it goes, and for people either what it does or why it does nothing. */
 
-/* FLAG/CLEAR: a bool of Options. SECONDS: a time in us. NUMBER, OCTAL: uint32_t. STRING: char *. SSH: an ssh_config setting. FUSE: to
- * libfuse as it is. CALL: a function. NOTHING: accepted without effect, said once. SILENT: the same, not said (fstab's words). ERROR: refused. */
+/* FLAG/CLEAR: a bool of Options. SECONDS: a time in us. NUMBER, OCTAL: uint32_t. STRING: char *. SSH: an
+ * ssh_config setting. FUSE: to libfuse as it is. CALL: a function. NOTHING: accepted without effect, said
+ * once. SILENT: the same, not said (fstab's words). ERROR: refused. */
 #define FIELD(member) offsetof(Options, member)
 static const OptionRow rows[] = {
     {"reconnect", NOTHING, 0, NULL, "reconnecting is always on"},
@@ -13,11 +14,13 @@ static const OptionRow rows[] = {
     {"sshfs_debug", FLAG, FIELD(debug), NULL, "as -d, without staying in the foreground"},
     {"sshfs_verbose", FLAG, FIELD(verbose), NULL, "as -v"},
     {"loglevel=", SSH, 0, "LogLevel", "as ssh_config's LogLevel"},
-    {"dir_cache=", CALL, 0, "dir_cache", "yes or no: keep attributes, names and link targets for dcache_timeout"},
+    {"dir_cache=", CALL, 0, "dir_cache",
+     "yes or no: keep attributes, names and link targets for dcache_timeout"},
     {"cache=", CALL, 0, "dir_cache", "the same, sshfs's old name"},
     {"dcache_max_size=", NOTHING, 0, NULL, "the cache is bounded by what the kernel remembers"},
     {"cache_max_size=", NOTHING, 0, NULL, "the cache is bounded by what the kernel remembers"},
-    {"dcache_timeout=", CALL, 0, "dcache_timeout", "seconds for which attributes, names and link targets are fresh (20)"},
+    {"dcache_timeout=", CALL, 0, "dcache_timeout",
+     "seconds for which attributes, names and link targets are fresh (20)"},
     {"cache_timeout=", CALL, 0, "dcache_timeout", "the same, sshfs's old name"},
     {"dcache_stat_timeout=", SECONDS, FIELD(mount.attr_cache_us), NULL, "the same for attributes alone"},
     {"cache_stat_timeout=", SECONDS, FIELD(mount.attr_cache_us), NULL, "the same, sshfs's old name"},
@@ -30,7 +33,8 @@ static const OptionRow rows[] = {
     {"dcache_min_clean_interval=", NOTHING, 0, NULL, "nothing needs cleaning at intervals"},
     {"cache_min_clean_interval=", NOTHING, 0, NULL, "nothing needs cleaning at intervals"},
     {"direct_io", FLAG, FIELD(mount.direct_io), NULL, "bypass the kernel's page cache"},
-    {"workaround=", CALL, 0, "workaround", "colon-separated: rename works; the others are not needed and accepted"},
+    {"workaround=", CALL, 0, "workaround",
+     "colon-separated: rename works; the others are not needed and accepted"},
     {"idmap=", CALL, 0, "idmap", "none, user (the remote user's files are yours) or file"},
     {"uidfile=", STRING, FIELD(uid_file), NULL, "file of user:remote_uid lines for idmap=file"},
     {"gidfile=", STRING, FIELD(gid_file), NULL, "file of group:remote_gid lines for idmap=file"},
@@ -42,7 +46,8 @@ static const OptionRow rows[] = {
     {"passive", FLAG, FIELD(passive), NULL, "speak SFTP on stdin and stdout"},
     {"slave", FLAG, FIELD(passive), NULL, "the same, sshfs's old name"},
     {"disable_hardlink", FLAG, FIELD(mount.disable_hardlink), NULL, "link() gives ENOSYS"},
-    {"transform_symlinks", FLAG, FIELD(mount.transform_symlinks), NULL, "show absolute link targets inside the mount as relative ones"},
+    {"transform_symlinks", FLAG, FIELD(mount.transform_symlinks), NULL,
+     "show absolute link targets inside the mount as relative ones"},
     {"contain_symlinks", CALL, 0, "symlinks_inside", "as symlinks=inside"},
     {"no_contain_symlinks", CALL, 0, "symlinks_raw", "as symlinks=raw"},
     {"symlinks=", CALL, 0, "symlinks", "inside (targets that leave the mount are EPERM), raw, or rewrite"},
@@ -52,12 +57,14 @@ static const OptionRow rows[] = {
     {"max_conns=", NOTHING, 0, NULL, "one connection carries everything"},
     {"vsock=", ERROR, 0, NULL, "virtual sockets are not built in"},
     {"unreliable_append", NOTHING, 0, NULL, "sshfs's old name, without effect there too"},
-    {"timeout=", SECONDS, FIELD(mount.timeout_us), NULL, "seconds an operation waits for a lost session before ETIMEDOUT (60)"},
+    {"timeout=", SECONDS, FIELD(mount.timeout_us), NULL,
+     "seconds an operation waits for a lost session before ETIMEDOUT (60)"},
     {"port=", PORT, FIELD(port), NULL, "the server's TCP port"},
     {"compression=", SSH, 0, "Compression", "yes or no"},
     {"max_read=", NUMBER, FIELD(mount.max_read), NULL, "bytes of one SFTP READ"},
     {"max_write=", NUMBER, FIELD(mount.max_write), NULL, "bytes of one SFTP WRITE"},
-    {"kernel_cache", FLAG, FIELD(mount.kernel_cache), NULL, "keep file contents in the kernel's cache over opens"},
+    {"kernel_cache", FLAG, FIELD(mount.kernel_cache), NULL,
+     "keep file contents in the kernel's cache over opens"},
     {"auto_cache", NOTHING, 0, NULL, "contents are always kept while size and time do not change"},
     {"noauto_cache", NOTHING, 0, NULL, "contents are always kept while size and time do not change"},
     {"no_rofd_flush", NOTHING, 0, NULL, "closing what was only read never waits"},
@@ -65,7 +72,8 @@ static const OptionRow rows[] = {
     {"uid=", NUMBER, FIELD(mount.uid), "uid", "show this owner"},
     {"gid=", NUMBER, FIELD(mount.gid), "gid", "show this group"},
     {"entry_timeout=", SECONDS, FIELD(mount.entry_timeout_us), NULL, "seconds the kernel keeps names (1)"},
-    {"negative_timeout=", SECONDS, FIELD(mount.negative_timeout_us), NULL, "seconds the kernel keeps the absence of names (0)"},
+    {"negative_timeout=", SECONDS, FIELD(mount.negative_timeout_us), NULL,
+     "seconds the kernel keeps the absence of names (0)"},
     {"attr_timeout=", SECONDS, FIELD(mount.attr_timeout_us), NULL, "seconds the kernel keeps attributes (1)"},
     {"ac_attr_timeout=", NOTHING, 0, NULL, "attributes are asked anew at every open"},
     {"noforget", NOTHING, 0, NULL, "inode numbers are stable without it"},
@@ -81,7 +89,8 @@ static const OptionRow rows[] = {
     {"auto_unmount", FUSE, 0, NULL, "unmount when the process ends"},
     {"default_permissions", FUSE, 0, NULL, "let the kernel check permissions"},
     {"fsname=", STRING, FIELD(fsname), NULL, "the source that mount shows"},
-    {"subtype=", STRING, FIELD(subtype), NULL, "the type that mount shows after \"fuse.\" (sshfs, which desktops know as remote)"},
+    {"subtype=", STRING, FIELD(subtype), NULL,
+     "the type that mount shows after \"fuse.\" (sshfs, which desktops know as remote)"},
     {"nonempty", NOTHING, 0, NULL, "mounting over files is always allowed, as libfuse 3 does"},
     {"debug", FLAG, FIELD(debug), NULL, "as -d"},
     {"ro", RO, 0, "ro", "mount read-only"},

@@ -203,6 +203,9 @@ void ly_kex_host_key_accepted(LyTransport *t);
 void ly_kex_clear(LyExchange *kex);
 
 /* ---- transport.c ---- */
+/* Before sign-in: false, after failing the transport, when the peer lets too much of what it made us say
+ * wait. */
+bool ly_transport_may_answer(LyTransport *t);
 /* Seals what waited for NEWKEYS. */
 void ly_transport_send_pending(LyTransport *t);
 /* Starts a key exchange if one is due. */
