@@ -244,3 +244,48 @@ case_password_reconnects() {
     works_again
     unmount_it
 }
+
+# Silent, not dead: whoever asks meanwhile waits no longer than who asked first, and what is known is told at once.
+case_stalled_two_readers() {
+    local first second begin status=0
+    head -c 50000000 /dev/urandom >"$srv/big"
+    mkdir "$srv/listed"
+    touch "$srv/listed/name"
+    mount_own_server -o ServerAliveInterval=1,ServerAliveCountMax=2,timeout=10
+    ls -l "$mnt/listed" >/dev/null
+    df "$mnt" >/dev/null
+    stop_sessions
+    begin=$EPOCHSECONDS
+    timeout 40 cat "$mnt/big" >/dev/null 2>"$work/first.$case" &
+    first=$!
+    sleep 1
+    timeout 40 ls "$mnt/unknown" 2>"$work/second.$case" &
+    second=$!
+    [ "$(timeout 2 ls "$mnt/listed")" = name ] || fail "a listing that is known is not told"
+    wait $first && fail "the first reader read on from a silent server" || status=$?
+    [ $status != 124 ] || fail "the first reader hangs"
+    grep -q 'Input/output error' "$work/first.$case" || fail "the first reader: $(cat "$work/first.$case")"
+    wait $second || status=$?
+    [ $status != 124 ] || fail "the second reader hangs"
+    [ $((EPOCHSECONDS - begin)) -le 8 ] || fail "it took $((EPOCHSECONDS - begin)) s"
+    same "$mnt/big" "$srv/big"
+    unmount_it
+}
+
+# A server that went silent and does not come back either.
+case_stalled_and_gone() {
+    local begin=$EPOCHSECONDS status=0
+    mount_own_server -o ServerAliveInterval=1,ServerAliveCountMax=2,timeout=3,ConnectTimeout=2
+    stop_sessions
+    kill -STOP "$sshd_pid"
+    timeout 40 ls "$mnt/a-name" 2>"$work/err.$case" || status=$?
+    [ $status != 124 ] || fail "an operation hangs"
+    begin=$EPOCHSECONDS
+    timeout 40 ls "$mnt/another-name" 2>"$work/err.$case" || status=$?
+    echo "ls ended after $((EPOCHSECONDS - begin)) s: $(cat "$work/err.$case")"
+    grep -q 'timed out' "$work/err.$case" || fail "it says: $(cat "$work/err.$case")"
+    [ $((EPOCHSECONDS - begin)) -le 6 ] || fail "with timeout=3 it took $((EPOCHSECONDS - begin)) s"
+    kill -CONT "$sshd_pid"
+    works_again
+    unmount_it
+}

@@ -163,3 +163,50 @@ END
         wait_for 5 no_server_of "$mnt" || fail "the program is still there"
     done
 }
+
+# A key that was opened with its passphrase, and a password that was typed, are not asked for again when the connection broke.
+case_asked_once() {
+    local way asked
+    cat >"$work/askpass.$case" <<END
+#!/bin/sh
+echo "\$1" >>"$work/asked.$case"
+echo first
+END
+    chmod +x "$work/askpass.$case"
+    cp "$work/id" "$work/locked"
+    ssh-keygen -q -p -P '' -N first -f "$work/locked"
+    cp "$work/id.pub" "$work/locked.pub"
+    grep -v IdentityFile "$work/ssh_config" >"$work/config.$case"
+    start_with_password 0 someone:first
+    for way in PasswordAuthentication=no,KbdInteractiveAuthentication=no PubkeyAuthentication=no,KbdInteractiveAuthentication=no \
+        PubkeyAuthentication=no,PasswordAuthentication=no; do
+        : >"$work/asked.$case"
+        SSH_ASKPASS=$work/askpass.$case SSH_ASKPASS_REQUIRE=force setsid -w "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/config.$case" \
+            -p "$own_port" -o "IdentityFile=$work/locked,BatchMode=no,$way" 2>"$work/err.$case" </dev/null || fail "$way: $(cat "$work/err.$case")"
+        stop_own
+        start_with_password "$own_port" someone:first
+        echo "$way" >"$srv/file"
+        [ "$(timeout 30 cat "$mnt/file")" = "$way" ] || fail "$way: it does not come back"
+        asked=$(wc -l <"$work/asked.$case")
+        [ "$asked" = 1 ] || fail "$way: asked $asked times: $(cat "$work/asked.$case")"
+        rm "$mnt/file"
+        unmount_it
+    done
+}
+
+# Nobody can be asked in the background, and what is known does not open the door: EACCES, and the log says why.
+case_nobody_to_ask() {
+    start_with_password 0 someone:first
+    mount_with_password first
+    stop_own
+    # The server wants a key now.
+    : >"$work/no-passwords"
+    "$build/core/examples/sshd" -b 127.0.0.1 -p "$own_port" -h "$work/host_key" -k "$work/authorized_keys" >"$work/own.$case" 2>&1 &
+    own_pid=$!
+    wait_for 10 grep -q '^listening on ' "$work/own.$case"
+    ! timeout 30 ls "$mnt/name" 2>"$work/ls.$case" || fail "it is there"
+    grep -q 'Permission denied' "$work/ls.$case" || fail "ls says: $(cat "$work/ls.$case")"
+    grep -q 'still offers publickey' "$work/err.$case" || fail "the log says: $(cat "$work/err.$case")"
+    fusermount3 -u "$mnt"
+    wait $program || fail "it ended with $?"
+}
