@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -152,6 +154,24 @@ static LinkMaker command_maker(const Options *options)
     return maker;
 }
 
+/* LogLevel of the files or of -o, in ssh's words; -d and -v are stronger. INFO, where ssh stands by default,
+ * is what is said here by default. */
+static void set_log_level(Program *program, LyDestination *destination)
+{
+    static const struct {
+        const char *name;
+        LyLogLevel level;
+    } levels[] = {{"QUIET", LY_LOG_ERROR},  {"FATAL", LY_LOG_ERROR},  {"ERROR", LY_LOG_ERROR},
+                  {"INFO", LY_LOG_WARNING}, {"VERBOSE", LY_LOG_INFO}, {"DEBUG", LY_LOG_DEBUG},
+                  {"DEBUG1", LY_LOG_DEBUG}, {"DEBUG2", LY_LOG_DEBUG}, {"DEBUG3", LY_LOG_DEBUG}};
+    Options *options = &program->options;
+    const char *name = ly_config_string(ly_destination_config(destination), LY_CONFIG_LOG_LEVEL);
+    for (size_t i = 0; name && i < LY_COUNT(levels) && !options->debug && !options->verbose; i++)
+        if (strcasecmp(name, levels[i].name) == 0)
+            options->mount.log.level = levels[i].level;
+    ly_destination_set_log_level(destination, options->mount.log.level);
+}
+
 static bool make_maker(Program *program, LyError *error)
 {
     Options *options = &program->options;
@@ -174,6 +194,7 @@ static bool make_maker(Program *program, LyError *error)
         LyDestination *destination = ly_destination_new(&to, error);
         if (!destination)
             return false;
+        set_log_level(program, destination);
         SshLinkOptions ssh = {destination, options->sftp_server, program->prompter, program->password,
                               options->mount.log};
         program->maker = link_maker_ssh(&ssh);

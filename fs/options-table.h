@@ -92,7 +92,7 @@ static const OptionRow rows[] = {
     {"subtype=", STRING, FIELD(subtype), NULL,
      "the type that mount shows after \"fuse.\" (sshfs, which desktops know as remote)"},
     {"nonempty", NOTHING, 0, NULL, "mounting over files is always allowed, as libfuse 3 does"},
-    {"debug", FLAG, FIELD(debug), NULL, "as -d"},
+    {"debug", CALL, 0, "debug", "as -d"},
     {"ro", RO, 0, "ro", "mount read-only"},
     {"rw", SILENT, 0, NULL, "mount for writing, the default"},
     {"suid", FUSE, 0, NULL, "honour set-user-id bits (root only)"},

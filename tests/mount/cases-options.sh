@@ -443,3 +443,27 @@ case_auto_unmount() {
     kill -9 $(servers_of "$mnt")
     wait_for 10 eval '! is_mounted "$mnt"' || fail "the program was killed and its mount is still there"
 }
+
+# LogLevel of ssh_config is honoured, -v is stronger.
+case_log_level() {
+    local said
+    for said in 'LogLevel=DEBUG:signed in' 'LogLevel=VERBOSE:session is up' 'loglevel=DEBUG1:signed in'; do
+        mount_it "server:$srv" -o "${said%:*}"
+        grep -q "${said#*:}" "$work/said.$case" || fail "${said%:*} says: $(cat "$work/said.$case")"
+        unmount_it
+    done
+    mount_it "server:$srv" -o LogLevel=INFO
+    [ ! -s "$work/said.$case" ] || fail "LogLevel=INFO says: $(cat "$work/said.$case")"
+    unmount_it
+    mount_it "server:$srv" -v -o LogLevel=QUIET
+    grep -q 'session is up' "$work/said.$case" || fail "-v says: $(cat "$work/said.$case")"
+    unmount_it
+}
+
+# What has no effect is said once, by name of who speaks; fstab's words are not.
+case_said_once() {
+    mount_it "server:$srv" -o reconnect,auto,users -o reconnect,_netdev,X-mount.mkdir,big_writes,reconnect
+    [ "$(cat "$work/said.$case")" = "lanyardfs: -o reconnect has no effect: reconnecting is always on
+lanyardfs: -o big_writes has no effect: writes are always large" ] || fail "it says: $(cat "$work/said.$case")"
+    unmount_it
+}
