@@ -289,3 +289,26 @@ case_stalled_and_gone() {
     works_again
     unmount_it
 }
+
+# The program is told to end: from the background too, with a file open, and with a server that is silent.
+case_signals_unmount() {
+    local signal
+    head -c 5000000 /dev/urandom >"$srv/big"
+    for signal in TERM INT HUP; do
+        mount_it "server:$srv"
+        exec 7<"$mnt/big"
+        kill -$signal $(servers_of "$mnt")
+        wait_for 5 no_server_of "$mnt" || fail "on SIG$signal with an open file it does not end"
+        exec 7<&-
+        ! is_mounted "$mnt" || fail "on SIG$signal it left its mount"
+    done
+    mount_own_server
+    stop_sessions
+    cat "$mnt/big" >/dev/null 2>"$work/err.$case" &
+    sleep 0.5
+    kill -TERM $(servers_of "$mnt")
+    wait_for 5 no_server_of "$mnt" || fail "on SIGTERM at a silent server it does not end"
+    ! is_mounted "$mnt" || fail "on SIGTERM at a silent server it left its mount"
+    wait_for 5 gone $! || fail "the reader is still there"
+    [ -s "$work/err.$case" ] || fail "the reader got an end of file"
+}
