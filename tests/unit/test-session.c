@@ -28,7 +28,8 @@ static void ignore_request(Pair *pair, LyUserauthRequest *request)
     pair->step++;
 }
 
-/* Defect 21: no login grace time. It counts once, from the begin, the key exchange and the sign-in together. */
+/* Defect 21: no login grace time. It counts once, from the begin, the key exchange and the sign-in together.
+ */
 static void test_server_grace_time(void)
 {
     LySessionOptions client = pair_options(LY_CLIENT), server = pair_options(LY_SERVER);

@@ -367,7 +367,8 @@ static void test_time(void)
     g_assert_cmpint(event.error->code, ==, LY_ERROR_TIMEOUT);
     ly_transport_free(alone);
 
-    server.handshake_spent_us = 7000000; /* connecting took so long; the sentence says the time that was set */
+    server.handshake_spent_us =
+        7000000; /* connecting took so long; the sentence says the time that was set */
     alone = make_transport(&server);
     g_assert_cmpuint(ly_transport_deadline_us(alone), ==, 3000000);
     ly_transport_tick(alone, 3000000);
