@@ -144,6 +144,9 @@ static LinkMaker command_maker(const Options *options)
         argv[count++] = "-o";
         argv[count++] = options->settings[i];
     }
+    /* Behind what the user set, of which ssh takes the first: without it nobody notices a silent server. */
+    argv[count++] = "-oServerAliveInterval=15";
+    argv[count++] = "-oServerAliveCountMax=3";
     argv[count++] = target;
     if (!strchr(server, '/'))
         argv[count++] = "-s";

@@ -96,7 +96,10 @@ case_proxy_command() {
 
 case_ssh_command() {
     echo here >"$srv/file"
-    mount_it "server:$srv" -o ssh_command=ssh
+    printf '#!/bin/sh\necho "$@" >%s\nexec ssh "$@"\n' "$work/arguments.$case" >"$work/my-ssh"
+    chmod +x "$work/my-ssh"
+    mount_it "server:$srv" -o "ssh_command=$work/my-ssh -v"
+    grep -q -- '-v .*-oServerAliveInterval=15 ' "$work/arguments.$case" || fail "it is run with $(cat "$work/arguments.$case")"
     cp "$mnt/file" "$mnt/copy"
     same "$srv/file" "$srv/copy"
     unmount_it
