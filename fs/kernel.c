@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "cache.h"
@@ -105,22 +107,64 @@ static void build_arguments(const Mount *mount, struct fuse_args *args)
     ly_buf_free(&text);
 }
 
+/* libfuse and fusermount3 (another process) tell their reasons on stderr. It leads to a file meanwhile, so
+ * that they become part of our one sentence. */
+typedef struct Overheard {
+    int file, stderr_fd; /* -1: nothing is overheard */
+    char text[400];
+} Overheard;
+
+static void overhear(Overheard *overheard)
+{
+    overheard->text[0] = '\0';
+    overheard->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    overheard->file = overheard->stderr_fd >= 0 ? memfd_create("lanyardfs", MFD_CLOEXEC) : -1;
+    if (overheard->file >= 0)
+        dup2(overheard->file, STDERR_FILENO);
+}
+
+/* Its lines joined. */
+static const char *overheard_text(Overheard *overheard)
+{
+    char *text = overheard->text;
+    if (overheard->file >= 0) {
+        dup2(overheard->stderr_fd, STDERR_FILENO);
+        ssize_t len = pread(overheard->file, text, sizeof overheard->text - 1, 0);
+        text[len > 0 ? len : 0] = '\0';
+        close(overheard->file);
+    }
+    if (overheard->stderr_fd >= 0)
+        close(overheard->stderr_fd);
+    text[strcspn(text, "\r")] = '\0';
+    for (size_t len = strlen(text); len && strchr(" \n.", text[len - 1]); len--)
+        text[len - 1] = '\0';
+    for (char *at = text; (at = strchr(at, '\n'));)
+        *at = ';';
+    return text;
+}
+
 bool kernel_mount(Mount *mount, LyError *error)
 {
+    Overheard overheard;
     struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
     build_arguments(mount, &args);
+    overhear(&overheard);
     mount->session = fuse_session_new(&args, &mount_operations, sizeof mount_operations, mount);
     fuse_opt_free_args(&args);
-    if (!mount->session)
-        return ly_error_set(error, LY_ERROR_INVALID, "libfuse refuses the mount options");
-    if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
-        fuse_session_destroy(mount->session);
+    bool refused = !mount->session;
+    mount->mounted = mount->session && fuse_session_mount(mount->session, mount->mountpoint) == 0;
+    const char *said = overheard_text(&overheard);
+    if (!mount->mounted) {
+        if (mount->session)
+            fuse_session_destroy(mount->session);
         mount->session = NULL;
-        return ly_error_set(error, LY_ERROR_IO,
-                            "cannot mount on %s (is it an empty directory of yours, and /dev/fuse usable?)",
-                            mount->options.mountpoint);
+        return ly_error_set(error, LY_ERROR_IO, "cannot mount on %s: %s", mount->options.mountpoint,
+                            said[0]   ? said
+                            : refused ? "libfuse refuses the mount options"
+                                      : "libfuse does not say why");
     }
-    mount->mounted = true;
+    if (said[0])
+        ly_log(&mount->options.log, mount->options.debug ? LY_LOG_DEBUG : LY_LOG_WARNING, "%s", said);
     int fd = fuse_session_fd(mount->session);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     while (!mount->initialised && !fuse_session_exited(mount->session)) {

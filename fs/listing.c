@@ -246,6 +246,7 @@ Listing *listing_new_empty(Mount *mount)
     listing->refs = 1;
     ly_list_init(&listing->waiters);
     end(listing, LISTING_COMPLETE, 0);
+    listing->ours_us = listing->complete_us;
     return listing;
 }
 

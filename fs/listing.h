@@ -23,7 +23,8 @@ typedef struct Listing {
     ListingState state;
     int error; /* when failed */
     uint64_t complete_us;
-    bool changed; /* by us, while it was loading: does not prove that a name is or is not there */
+    uint64_t ours_us; /* of a directory that we made: when, or when we last added to it; else 0 */
+    bool changed;     /* by us, while it was loading: does not prove that a name is or is not there */
     ListingEntry *entries;
     size_t count, room;
     size_t bare_count; /* entries that came without attributes, or lost them */

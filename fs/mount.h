@@ -21,6 +21,7 @@ typedef struct MountOptions { /* views and strings live as long as the mount */
     uint64_t attr_cache_us, dir_cache_us,
         link_cache_us;            /* how long our own cache is fresh (dcache_*_timeout) */
     uint32_t max_read, max_write; /* bytes of one SFTP request; 0: what the server allows, up to 128 KiB */
+    bool delay_connect;           /* no attempt before the first operation */
     uint64_t timeout_us;          /* how long an operation waits for a dead session (-o timeout=, 60 s) */
     bool override_uid, override_gid, override_umask;
     uint32_t uid, gid, umask; /* -o uid= gid= umask= */
@@ -33,8 +34,10 @@ typedef struct MountOptions { /* views and strings live as long as the mount */
 
 typedef struct Mount Mount;
 
-/* Starts connecting; the maker is the mount's from now on. `ready` is called once: error NULL when the session
- * is up and the base directory was found to be one (its sentence otherwise); mount_serve may then be called. */
+/* Starts connecting; the maker is the mount's from now on. `ready` is called once: error NULL when the
+ * session is up and the base directory was found to be one (its sentence otherwise); mount_serve may then be
+ * called. With delay_connect nothing is started and `ready` is not called: mount_serve may be called at once.
+ */
 Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker,
                  void (*ready)(void *user, const LyError *error), void *user);
 /* Mounts and answers INIT; from now on the loop serves it. `ended` is called when it was unmounted. */

@@ -7,7 +7,7 @@
 #define FIELD(member) offsetof(Options, member)
 static const OptionRow rows[] = {
     {"reconnect", NOTHING, 0, NULL, "reconnecting is always on"},
-    {"delay_connect", FLAG, FIELD(delay_connect), NULL, "mount at once, connect at the first use"},
+    {"delay_connect", FLAG, FIELD(mount.delay_connect), NULL, "mount at once, connect at the first use"},
     {"sshfs_sync", FLAG, FIELD(mount.sync_write), NULL, "write() returns when the server has the bytes"},
     {"no_readahead", FLAG, FIELD(mount.no_readahead), NULL, "read nothing ahead"},
     {"sync_readdir", NOTHING, 0, NULL, "listings are always pipelined"},
@@ -92,7 +92,7 @@ static const OptionRow rows[] = {
     {"subtype=", STRING, FIELD(subtype), NULL,
      "the type that mount shows after \"fuse.\" (sshfs, which desktops know as remote)"},
     {"nonempty", NOTHING, 0, NULL, "mounting over files is always allowed, as libfuse 3 does"},
-    {"debug", FLAG, FIELD(debug), NULL, "as -d"},
+    {"debug", CALL, 0, "debug", "as -d"},
     {"ro", RO, 0, "ro", "mount read-only"},
     {"rw", SILENT, 0, NULL, "mount for writing, the default"},
     {"suid", FUSE, 0, NULL, "honour set-user-id bits (root only)"},

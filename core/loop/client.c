@@ -4,6 +4,9 @@
 #include "base/memory.h"
 
 #define HANDSHAKE_US (120 * (uint64_t)1000000)
+/* What a server may think about the sign-in, all answers together, whatever ConnectTimeout says: somebody may
+ * have to press a button on a telephone. */
+#define AUTH_US (60 * (uint64_t)1000000)
 #define SECOND_US ((uint64_t)1000000)
 
 const LyLog *ly_client_log(const LyClient *client)
@@ -196,12 +199,21 @@ static bool is_final(const LyClient *client, const LyError *error)
             error->code == LY_ERROR_UNSUPPORTED || error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
 }
 
+/* Reasons of a DISCONNECT during the sign-in that say nothing about who signs in: too late, too many, going
+ * down. */
+static bool is_refusal(uint32_t reason)
+{
+    return reason != 0 && reason != SSH_DISCONNECT_BY_APPLICATION &&
+           reason != SSH_DISCONNECT_CONNECTION_LOST && reason != SSH_DISCONNECT_TOO_MANY_CONNECTIONS;
+}
+
 static void session_closed(LyClient *client, const LyError *error)
 {
     LyError told = *error;
     if (told.code == LY_ERROR_AUTH || told.code == LY_ERROR_HOST_KEY) {
         /* these sentences name the host */
-    } else if (client->auth && !client->ready && told.code == LY_ERROR_DISCONNECT && told.reason) {
+    } else if (client->auth && !client->ready && told.code == LY_ERROR_DISCONNECT &&
+               is_refusal(told.reason)) {
         /* "Too many authentication failures" comes as a DISCONNECT */
         LyBuf sentence = {0};
         ly_auth_sentence(client, &sentence);
@@ -277,20 +289,22 @@ void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
     uint64_t now_us = ly_loop_now_us(client->loop), rekey_bytes, rekey_seconds;
     ly_config_rekey_limit(destination->config, &rekey_bytes, &rekey_seconds);
     choose_algorithms(client);
-    uint64_t left_us = client->until_us == UINT64_MAX || !client->until_us ? HANDSHAKE_US
-                       : client->until_us > now_us                         ? client->until_us - now_us
-                                                                           : 1;
+    uint64_t connect_us = setting(client, LY_CONFIG_CONNECT_TIMEOUT, 0) * SECOND_US;
+    bool timed = connect_us && client->until_us && client->until_us != UINT64_MAX;
+    uint64_t left_us = timed && client->until_us > now_us ? client->until_us - now_us : 0;
     LySessionOptions options = {
         .transport = {.role = LY_CLIENT,
                       .crypto = destination->crypto,
                       .algorithms = &client->algorithms,
                       .rekey_bytes = rekey_bytes,
                       .rekey_us = rekey_seconds * SECOND_US,
-                      .handshake_timeout_us = left_us,
+                      .handshake_timeout_us = timed ? connect_us : HANDSHAKE_US,
+                      .handshake_spent_us = timed ? connect_us - LY_MIN(left_us, connect_us) : 0,
                       .log = destination->log},
         .connection = {.keepalive_us = setting(client, LY_CONFIG_SERVER_ALIVE_INTERVAL, 15) * SECOND_US,
                        .keepalive_count = (unsigned)setting(client, LY_CONFIG_SERVER_ALIVE_COUNT_MAX, 3)},
         .user = ly_bytes_str(destination->user),
+        .auth_timeout_us = connect_us ? LY_MAX(connect_us, AUTH_US) : HANDSHAKE_US,
     };
     LyError error = {0};
     LyDriveEvents events = {

@@ -64,7 +64,10 @@ LyTransport *ly_transport_new(const LyTransportOptions *options, uint64_t now_us
     t->max_output_len = options->max_output_len ? options->max_output_len : MAX_OUTPUT_LEN;
     t->require_strict_kex = options->require_strict_kex;
     t->now_us = now_us;
-    t->handshake_deadline_us = t->handshake_timeout_us ? now_us + t->handshake_timeout_us : UINT64_MAX;
+    t->handshake_deadline_us =
+        t->handshake_timeout_us
+            ? now_us + t->handshake_timeout_us - LY_MIN(options->handshake_spent_us, t->handshake_timeout_us)
+            : UINT64_MAX;
     t->in.protection = ly_protection_new_none();
     t->out.protection = ly_protection_new_none();
     t->in.bytes_max = t->out.bytes_max = UINT64_MAX;

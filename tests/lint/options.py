@@ -49,7 +49,7 @@ def table(rows):
         "",
         "Every `-o` name that sshfs 3.7.3 and libfuse know, and what `lanyardfs` does with it. A name with `=` takes a value. What is",
         "accepted without effect is said once at the start (fstab's own words are not). Every keyword of ssh_config(5) is a `-o` name",
-        "too, and any name that begins with `x-` is passed over. A name that is not known is an error.",
+        "too, and any name that begins with `x-` or `X-` is passed over. A name that is not known is an error.",
         "",
         "| name | verdict | what it does, or why not |",
         "| --- | --- | --- |",

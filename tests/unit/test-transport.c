@@ -366,6 +366,15 @@ static void test_time(void)
     g_assert_true(ly_transport_next(alone, &event));
     g_assert_cmpint(event.error->code, ==, LY_ERROR_TIMEOUT);
     ly_transport_free(alone);
+
+    server.handshake_spent_us =
+        7000000; /* connecting took so long; the sentence says the time that was set */
+    alone = make_transport(&server);
+    g_assert_cmpuint(ly_transport_deadline_us(alone), ==, 3000000);
+    ly_transport_tick(alone, 3000000);
+    g_assert_true(ly_transport_next(alone, &event));
+    g_assert_nonnull(strstr(event.error->message, " in 10 s"));
+    ly_transport_free(alone);
 }
 
 /* SUCCESS that waits in a key exchange: compression starts behind it and not before. */
