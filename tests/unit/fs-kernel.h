@@ -374,7 +374,7 @@ static inline void rig_free(Rig *rig)
     while (rig->server.answers->len)
         server_release(&rig->server, 0);
     settle(rig);
-    if (!rig->ended) {
+    if (!rig->ended) { /* else there is nobody to tell */
         forget_all(rig);
         settle(rig);
         g_assert_cmpuint(statistic(rig, "inodes"), ==, 1);
