@@ -298,6 +298,52 @@ static void test_timeout(void)
     rig_free(rig);
 }
 
+/* ---- what was asked before a write and answered behind it ---- */
+
+static uint64_t size_of(Rig *rig, Call *call)
+{
+    g_assert_cmpint(finish(rig, call), ==, 0);
+    return OUT(call, fuse_attr_out)->attr.size;
+}
+
+static void test_behind_writes(void)
+{
+    MountOptions options = plain_options();
+    options.attr_cache_us = 20 * 1000 * 1000;
+    RIG(rig, &options);
+    Node *file = server_add(&rig->server, "/srv/file", S_IFREG | 0644, "hello", 5);
+    uint64_t node = lookup(rig, 1, "file"), fh = open_file(rig, node, O_RDWR);
+    /* Small writes are held back, but nobody who wants to be sure is told so before they are there. */
+    g_assert_cmpint(finish(rig, begin_write(rig, node, fh, 5, LY_BYTES(" world"))), ==, 0);
+    g_assert_cmpuint(file->content->len, ==, 5);
+    g_assert_cmpint(finish(rig, begin_fsync(rig, node, fh)), ==, 0);
+    g_assert_cmpuint(file->content->len, ==, 11);
+    g_assert_cmpint(finish(rig, begin_write(rig, node, fh, 11, LY_BYTES("!"))), ==, 0);
+    g_assert_cmpint(finish(rig, begin_flush(rig, node, fh)), ==, 0);
+    g_assert_cmpuint(file->content->len, ==, 12);
+    /* Attributes of before are not those of now, neither for whoever asked nor for the next one. */
+    g_assert_cmpint(finish(rig, begin_write(rig, node, fh, 0, LY_BYTES("h"))), ==, 0);
+    rig->server.hold = true;
+    Call *call = begin_getattr(rig, node);
+    settle(rig);
+    g_assert_false(call->answered);
+    g_assert_cmpint(finish(rig, begin_write(rig, node, fh, 12, LY_BYTES("0123456789"))), ==, 0);
+    release_answers(rig, false);
+    g_assert_cmpuint(size_of(rig, call), ==, 22);
+    rig->server.hold = false;
+    g_assert_cmpuint(size_of(rig, begin_getattr(rig, node)), ==, 22);
+    /* An OPEN asks for attributes too. */
+    g_assert_cmpint(finish(rig, begin_write(rig, node, fh, 22, LY_BYTES("0123456789"))), ==, 0);
+    uint64_t other = open_file(rig, node, O_RDONLY);
+    g_assert_cmpuint(size_of(rig, begin_getattr(rig, node)), ==, 32);
+    call = begin_read(rig, node, other, 0, 100);
+    g_assert_cmpint(finish(rig, call), ==, 0);
+    g_assert_cmpmem(call->payload->data, call->payload->len, "hello world!01234567890123456789", 32);
+    release(rig, FUSE_RELEASE, node, fh);
+    release(rig, FUSE_RELEASE, node, other);
+    rig_free(rig);
+}
+
 /* ---- answers in any order, against a model ---- */
 
 enum { SLOTS = 8, STEPS = 200, CONTENT_MAX = 60000 };
@@ -564,6 +610,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fs-chaos/end-in-flight", test_end_in_flight);
     g_test_add_func("/fs-chaos/refused", test_refused);
     g_test_add_func("/fs-chaos/timeout", test_timeout);
+    g_test_add_func("/fs-chaos/behind-writes", test_behind_writes);
     g_test_add_func("/fs-chaos/model", test_model);
     return g_test_run();
 }

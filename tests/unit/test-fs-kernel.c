@@ -95,14 +95,16 @@ static void test_attributes(void)
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_UID, .uid = 7}), ==, 0);
     g_assert_cmpuint(file->attrs.uid, ==, 7);
     g_assert_cmpuint(file->attrs.gid, ==, 1001);
+    file->attrs.uid = 9; /* behind our back */
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_GID, .gid = 8}), ==, 0);
-    g_assert_cmpuint(file->attrs.uid, ==, 7);
+    g_assert_cmpuint(file->attrs.uid, ==, 9);
     g_assert_cmpuint(file->attrs.gid, ==, 8);
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_ATIME, .atime = 11}), ==, 0);
     g_assert_cmpuint(file->attrs.atime, ==, 11);
     g_assert_cmpuint(file->attrs.mtime, ==, 200);
+    file->attrs.atime = 13;
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_MTIME, .mtime = 12}), ==, 0);
-    g_assert_cmpuint(file->attrs.atime, ==, 11);
+    g_assert_cmpuint(file->attrs.atime, ==, 13);
     g_assert_cmpuint(file->attrs.mtime, ==, 12);
     struct fuse_setattr_in now = {.valid = FATTR_ATIME | FATTR_MTIME | FATTR_ATIME_NOW | FATTR_MTIME_NOW};
     g_assert_cmpint(setattr(rig, node, now), ==, 0);
