@@ -17,10 +17,13 @@ static void test_interrupt(void)
     Node *file = server_add(&rig->server, "/srv/file", S_IFREG | 0644, "hello", 5);
     uint64_t node = lookup(rig, 1, "file"), fh = open_file(rig, node, O_RDONLY);
     rig->server.hold = true;
-    /* A process that lives on is not disturbed yet; one that is gone is let go at once. */
+    /* A process that lives on is not disturbed yet; one that is gone, or of which nothing can be learnt, is
+     * let go at once. */
+    bool has_proc = access("/proc/self/status", R_OK) == 0;
     Call *patient = begin_read(rig, node, fh, 0, 100);
     settle(rig);
-    interrupt(rig, patient);
+    if (has_proc)
+        interrupt(rig, patient);
     rig->pid = NOBODY;
     Call *calls[] = {
         begin_read(rig, node, fh, 2, 100),
