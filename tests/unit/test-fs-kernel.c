@@ -52,16 +52,34 @@ static void test_lookup(void)
     g_assert_cmpint(finish(rig, begin_lookup(rig, 1, "none")), ==, ENOENT);
     uint64_t directory = lookup(rig, 1, "dir");
     lookup(rig, directory, "inner");
+    /* Replaced behind our back: another file is another inode. */
+    server_add(&rig->server, "/srv/changing", S_IFREG | 0644, "", 0);
+    uint64_t changing = lookup(rig, 1, "changing");
+    g_assert_cmpuint(changing, !=, out->nodeid);
+    g_hash_table_remove(rig->server.tree, "/srv/changing");
+    g_assert_cmpint(finish(rig, begin_lookup(rig, 1, "changing")), ==, ENOENT);
+    server_add(&rig->server, "/srv/changing", S_IFREG | 0644, "", 0);
+    uint64_t file = lookup(rig, 1, "changing");
+    g_assert_cmpuint(file, !=, changing);
+    server_add(&rig->server, "/srv/changing", S_IFDIR | 0755, "", 0);
+    g_assert_cmpuint(lookup(rig, 1, "changing"), !=, file);
+    forget_all(rig);
+    settle(rig);
+    g_assert_cmpuint(statistic(rig, "inodes"), ==, 1);
+    uint64_t nodeid = lookup(rig, 1, "file");
+    lookup(rig, 1, "file");
+    directory = lookup(rig, 1, "dir");
+    lookup(rig, directory, "inner");
     g_autofree char *long_name = g_strnfill(256, 'n');
     g_assert_cmpint(finish(rig, begin_lookup(rig, 1, long_name)), ==, ENAMETOOLONG);
     /* Its children keep a directory that the kernel forgot. */
     forget(rig, directory, 1);
     settle(rig);
     g_assert_cmpuint(statistic(rig, "inodes"), ==, 4);
-    forget(rig, out->nodeid, 1);
+    forget(rig, nodeid, 1);
     settle(rig);
     g_assert_cmpuint(statistic(rig, "inodes"), ==, 4);
-    forget(rig, out->nodeid, 1);
+    forget(rig, nodeid, 1);
     settle(rig);
     g_assert_cmpuint(statistic(rig, "inodes"), ==, 3);
     rig_free(rig);
@@ -91,11 +109,12 @@ static void test_attributes(void)
     g_assert_cmpint(finish(rig, begin_getattr(rig, 1)), ==, 0);
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_MODE, .mode = 0600}), ==, 0);
     g_assert_cmphex(file->attrs.permissions, ==, S_IFREG | 0600);
-    /* One half of what version 3 sets in pairs: the other stays. */
+    /* One half of what version 3 sets in pairs: the other stays what it is at the server. */
+    file->attrs.gid = 1002;
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_UID, .uid = 7}), ==, 0);
     g_assert_cmpuint(file->attrs.uid, ==, 7);
-    g_assert_cmpuint(file->attrs.gid, ==, 1001);
-    file->attrs.uid = 9; /* behind our back */
+    g_assert_cmpuint(file->attrs.gid, ==, 1002);
+    file->attrs.uid = 9;
     g_assert_cmpint(setattr(rig, node, (struct fuse_setattr_in){.valid = FATTR_GID, .gid = 8}), ==, 0);
     g_assert_cmpuint(file->attrs.uid, ==, 9);
     g_assert_cmpuint(file->attrs.gid, ==, 8);
@@ -461,6 +480,27 @@ static void test_readdir(void)
     server_add(&rig->server, "/srv/dir", S_IFDIR | 0755, "", 0);
     g_autofree char *names = list(rig, 1, true, 4096);
     g_assert_cmpstr(names, ==, "|.|..|dir|file");
+    /* With listings kept, READDIRPLUS is a LOOKUP of each and counts as one. */
+    MountOptions options = plain_options();
+    options.dir_cache_us = options.attr_cache_us = 20 * 1000 * 1000;
+    RIG(keeping, &options);
+    server_add(&keeping->server, "/srv/file", S_IFREG | 0644, "12345", 5);
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *found = list(keeping, 1, true, 4096);
+        g_assert_cmpstr(found, ==, "|.|..|file");
+    }
+    g_assert_cmpuint(keeping->server.seen[SSH_FXP_OPENDIR], ==, 1);
+    g_assert_cmpuint(g_hash_table_size(keeping->lookups), ==, 1);
+    uint64_t node = lookup(keeping, 1, "file");
+    g_assert_cmpuint(keeping->server.seen[SSH_FXP_LSTAT], ==, 0);
+    for (int i = 0; i < 3; i++) {
+        g_assert_cmpuint(statistic(keeping, "inodes"), ==, 2);
+        forget(keeping, node, 1);
+        settle(keeping);
+    }
+    g_assert_cmpuint(statistic(keeping, "inodes"), ==, 1);
+    rig_free(keeping);
+
     g_autofree char *none = list(rig, lookup(rig, 1, "dir"), true, 4096);
     g_assert_cmpstr(none, ==, "|.|..");
     Call *call = BEGIN(rig, FUSE_OPENDIR, lookup(rig, 1, "file"), (struct fuse_open_in){0});
