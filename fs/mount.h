@@ -33,8 +33,9 @@ typedef struct MountOptions { /* views and strings live as long as the mount */
 
 typedef struct Mount Mount;
 
-/* Starts connecting; the maker is the mount's from now on. `ready` is called once: error NULL when the session
- * is up and the base directory was found to be one (its sentence otherwise); mount_serve may then be called. */
+/* Starts connecting; the maker is the mount's from now on. `ready` is called once: error NULL when the
+ * session is up and the base directory was found to be one (its sentence otherwise); mount_serve may then be
+ * called. */
 Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *maker,
                  void (*ready)(void *user, const LyError *error), void *user);
 /* Mounts and answers INIT; from now on the loop serves it. `ended` is called when it was unmounted. */

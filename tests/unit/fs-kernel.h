@@ -1,5 +1,5 @@
-/* The kernel's side of a mount, played by the test over a socket: requests by hand, answers collected by their
- * unique id, and the account of lookups that the kernel would keep. */
+/* The kernel's side of a mount, played by the test over a socket: requests by hand, answers collected by
+ * their unique id, and the account of lookups that the kernel would keep. */
 #ifndef LY_TEST_FS_KERNEL_H
 #define LY_TEST_FS_KERNEL_H
 
@@ -30,7 +30,7 @@ typedef struct Rig {
     GHashTable *calls;   /* unique: Call */
     GHashTable *lookups; /* nodeid: count */
     uint64_t unique;
-    uint32_t pid; /* of whoever asks; one that is not there is taken for being killed */
+    uint32_t pid;     /* of whoever asks; one that is not there is taken for being killed */
     unsigned notices; /* answers to nobody */
 } Rig;
 
@@ -127,8 +127,8 @@ static inline void settle(Rig *rig)
     }
 }
 
-static inline void submit(Rig *rig, uint32_t opcode, uint64_t unique, uint64_t node, const struct iovec *parts,
-                          int count)
+static inline void submit(Rig *rig, uint32_t opcode, uint64_t unique, uint64_t node,
+                          const struct iovec *parts, int count)
 {
     struct fuse_in_header header = {
         .opcode = opcode, .unique = unique, .nodeid = node, .uid = 1000, .gid = 1000, .pid = rig->pid};
@@ -366,8 +366,8 @@ static inline Rig *rig_new(const MountOptions *options)
     return rig;
 }
 
-/* With all handles released: every request has its answer, nothing is left unacknowledged, and when the kernel
- * forgets what it was told no inode but the root is known. */
+/* With all handles released: every request has its answer, nothing is left unacknowledged, and when the
+ * kernel forgets what it was told no inode but the root is known. */
 static inline void rig_free(Rig *rig)
 {
     rig->server.hold = false;

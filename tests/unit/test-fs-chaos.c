@@ -423,7 +423,8 @@ static void check(Model *model)
             continue;
         g_assert_cmpint(call->error, ==, expected->error);
         if (expected->bytes) {
-            g_assert_cmpmem(call->payload->data, call->payload->len, expected->bytes->data, expected->bytes->len);
+            g_assert_cmpmem(call->payload->data, call->payload->len, expected->bytes->data,
+                            expected->bytes->len);
             g_byte_array_unref(expected->bytes);
         } else if (!call->error && call->opcode == FUSE_CREATE) {
             expected->slot->node = OUT(call, fuse_entry_out)->nodeid;
@@ -452,7 +453,8 @@ static void write_content(GByteArray *content, uint64_t offset, LyBytes data)
 static void model_write(Model *model, Slot *slot)
 {
     uint8_t data[20000];
-    size_t len = (size_t)g_rand_int_range(model->random, 1, g_rand_boolean(model->random) ? 200 : sizeof data);
+    size_t len =
+        (size_t)g_rand_int_range(model->random, 1, g_rand_boolean(model->random) ? 200 : sizeof data);
     uint64_t offset = (uint64_t)g_rand_int_range(model->random, 0, CONTENT_MAX - (int)len);
     memset(data, g_rand_int_range(model->random, 1, 256), len);
     Call *call = begin_write(model->rig, slot->node, slot->fh, offset, ly_bytes(data, len));
@@ -473,7 +475,8 @@ static void model_read(Model *model, Slot *slot)
 
 static void model_setattr(Model *model, Slot *slot)
 {
-    struct fuse_setattr_in in = {.valid = FATTR_MODE, .mode = 0600 | (uint32_t)g_rand_int_range(model->random, 0, 64)};
+    struct fuse_setattr_in in = {.valid = FATTR_MODE,
+                                 .mode = 0600 | (uint32_t)g_rand_int_range(model->random, 0, 64)};
     if (g_rand_boolean(model->random)) {
         in = (struct fuse_setattr_in){.valid = FATTR_SIZE, .fh = slot->fh};
         in.size = (uint64_t)g_rand_int_range(model->random, 0, CONTENT_MAX);

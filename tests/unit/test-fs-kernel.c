@@ -290,7 +290,8 @@ static void test_write(void)
 {
     RIG(rig, plain());
     Node *file = server_add(&rig->server, "/srv/file", S_IFREG | 0644, "hello", 5);
-    uint64_t node = lookup(rig, 1, "file"), fh = open_file(rig, node, O_RDWR), other = open_file(rig, node, O_RDWR);
+    uint64_t node = lookup(rig, 1, "file"), fh = open_file(rig, node, O_RDWR),
+             other = open_file(rig, node, O_RDWR);
     Call *call = begin_write(rig, node, fh, 5, LY_BYTES(" world"));
     g_assert_cmpint(finish(rig, call), ==, 0);
     g_assert_cmpuint(OUT(call, fuse_write_out)->size, ==, 6);
@@ -415,9 +416,9 @@ static void hostile_names(Server *server, Answer *answer)
     uint8_t long_name[300];
     memset(long_name, 'n', sizeof long_name);
     const LyBytes names[] = {
-        LY_BYTES("a/b"), LY_BYTES("/"),  LY_BYTES("nul\0name"),  LY_BYTES("."),
-        LY_BYTES(".."),  LY_BYTES(""),   ly_bytes(long_name, 300), ly_bytes(long_name, 255),
-        LY_BYTES("twin"), LY_BYTES("ok"), LY_BYTES("twin"),        LY_BYTES("\xff\x1b[2J"),
+        LY_BYTES("a/b"),  LY_BYTES("/"),  LY_BYTES("nul\0name"),    LY_BYTES("."),
+        LY_BYTES(".."),   LY_BYTES(""),   ly_bytes(long_name, 300), ly_bytes(long_name, 255),
+        LY_BYTES("twin"), LY_BYTES("ok"), LY_BYTES("twin"),         LY_BYTES("\xff\x1b[2J"),
     };
     LySftpAttrs attrs = {.flags = 15, .size = 3, .permissions = S_IFREG | 0644};
     answer->status = SSH_FX_OK;
