@@ -390,19 +390,24 @@ static bool busy(Model *model, const Slot *slot, bool exclusive)
     return false;
 }
 
-static Expected *expect(Model *model, Slot *slot, Call *call, bool exclusive, int error)
+static Expected *expect_free(Model *model)
 {
     for (size_t i = 0; i < LY_COUNT(model->expected); i++)
-        if (!model->expected[i].call) {
-            model->expected[i] = (Expected){.call = call,
-                                            .slot = slot,
-                                            .exclusive = exclusive,
-                                            .error = error,
-                                            .size = slot->content->len,
-                                            .mode = slot->mode};
+        if (!model->expected[i].call)
             return &model->expected[i];
-        }
     g_assert_not_reached();
+}
+
+static Expected *expect(Model *model, Slot *slot, Call *call, bool exclusive, int error)
+{
+    Expected *expected = expect_free(model);
+    *expected = (Expected){.call = call,
+                           .slot = slot,
+                           .exclusive = exclusive,
+                           .error = error,
+                           .size = slot->content->len,
+                           .mode = slot->mode};
+    return expected;
 }
 
 static const struct fuse_attr *attr_of(const Call *call)
@@ -410,6 +415,13 @@ static const struct fuse_attr *attr_of(const Call *call)
     if (call->opcode == FUSE_GETATTR || call->opcode == FUSE_SETATTR)
         return &OUT(call, fuse_attr_out)->attr;
     return &OUT(call, fuse_entry_out)->attr;
+}
+
+/* A listing that begins at any time, for lookups and the next reader to ask. */
+static void model_opendir(Model *model)
+{
+    Call *call = BEGIN(model->rig, FUSE_OPENDIR, 1, (struct fuse_open_in){0});
+    *expect_free(model) = (Expected){.call = call};
 }
 
 /* Compares what was answered meanwhile. */
@@ -436,6 +448,8 @@ static void check(Model *model)
             if (call->opcode == FUSE_LOOKUP)
                 g_assert_cmpuint(OUT(call, fuse_entry_out)->nodeid, ==, expected->slot->node);
         }
+        if (call->opcode == FUSE_OPENDIR)
+            release(model->rig, FUSE_RELEASEDIR, 1, OUT(call, fuse_open_out)->fh);
         expected->call = NULL;
     }
 }
@@ -512,7 +526,11 @@ static bool model_step(Model *model)
 {
     Slot *slot = &model->slots[g_rand_int_range(model->random, 0, SLOTS)];
     Rig *rig = model->rig;
-    int kind = g_rand_int_range(model->random, 0, 16);
+    int kind = g_rand_int_range(model->random, 0, 17);
+    if (kind == 16) {
+        model_opendir(model);
+        return true;
+    }
     bool exclusive = !slot->exists || kind < 9;
     if (busy(model, slot, exclusive))
         return false;
@@ -545,13 +563,31 @@ static bool model_step(Model *model)
     return true;
 }
 
-static void model_finish(Model *model)
+/* With nothing on its way: what is listed is what is there. */
+static void model_rest(Model *model)
 {
     Rig *rig = model->rig;
-    release_answers(rig, false);
+    release_answers(rig, g_rand_boolean(model->random));
     check(model);
     for (size_t i = 0; i < LY_COUNT(model->expected); i++)
         g_assert_null(model->expected[i].call);
+    rig->server.hold = false;
+    GString *expected = g_string_new("|.|..");
+    for (size_t i = 0; i < SLOTS; i++) {
+        g_autofree char *name = slot_name(model, &model->slots[i]);
+        if (model->slots[i].exists)
+            g_string_append_printf(expected, "|%s", name);
+    }
+    g_autofree char *listed = list(rig, 1, g_rand_boolean(model->random), 1000);
+    g_assert_cmpstr(listed, ==, expected->str);
+    g_string_free(expected, TRUE);
+    rig->server.hold = true;
+}
+
+static void model_finish(Model *model)
+{
+    Rig *rig = model->rig;
+    model_rest(model);
     rig->server.hold = false;
     unsigned count = 0;
     for (size_t i = 0; i < SLOTS; i++) {
@@ -587,6 +623,8 @@ static void run_model(uint32_t seed, const MountOptions *options)
             server_release(&model.rig->server, (guint)g_rand_int_range(model.random, 0, (gint32)held));
         else
             steps += model_step(&model);
+        if (g_rand_int_range(model.random, 0, 80) == 0)
+            model_rest(&model);
         check(&model);
     }
     model_finish(&model);

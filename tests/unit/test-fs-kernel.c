@@ -426,42 +426,6 @@ static void hostile_names(Server *server, Answer *answer)
         answer_name(answer, names[i], &attrs);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names of a directory, sorted, each behind a '|'. */
-static char *list(Rig *rig, uint64_t directory, bool plus, uint32_t size)
-{
-    Call *call = BEGIN(rig, FUSE_OPENDIR, directory, (struct fuse_open_in){0});
-    g_assert_cmpint(finish(rig, call), ==, 0);
-    uint64_t fh = OUT(call, fuse_open_out)->fh, offset = 0;
-    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    do {
-        struct fuse_read_in in = {.fh = fh, .offset = offset, .size = size};
-        call = BEGIN(rig, plus ? FUSE_READDIRPLUS : FUSE_READDIR, directory, in);
-        g_assert_cmpint(finish(rig, call), ==, 0);
-        g_assert_cmpuint(call->payload->len, <=, size);
-        for (size_t at = 0; at < call->payload->len;) {
-            const struct fuse_direntplus *entry = (const void *)(call->payload->data + at);
-            const struct fuse_dirent *dirent =
-                plus ? &entry->dirent : (const void *)(call->payload->data + at);
-            at += plus ? FUSE_DIRENTPLUS_SIZE(entry) : FUSE_DIRENT_SIZE(dirent);
-            g_assert_cmpuint(at, <=, call->payload->len);
-            g_assert_cmpuint(dirent->ino, !=, 0);
-            offset = dirent->off;
-            g_ptr_array_add(names, g_strndup(dirent->name, dirent->namelen));
-        }
-    } while (call->payload->len);
-    release(rig, FUSE_RELEASEDIR, directory, fh);
-    g_ptr_array_sort(names, by_name);
-    GString *all = g_string_new("");
-    for (guint i = 0; i < names->len; i++)
-        g_string_append_printf(all, "|%s", (char *)names->pdata[i]);
-    return g_string_free(all, FALSE);
-}
-
 static void test_readdir(void)
 {
     g_autofree char *longest = g_strnfill(255, 'n');
