@@ -290,8 +290,10 @@ static void drop_behind(File *file)
         chunk_free(each);
 }
 
+/* Behind all that was written: what comes may be kept for later reads. */
 static bool ask_for(File *file, Operation *operation)
 {
+    writer_send(file->inode);
     uint64_t end = end_of(file, operation->offset, operation->offset + operation->size);
     return cover(file, operation->offset, end, file->ahead.window != 0);
 }
@@ -332,8 +334,6 @@ void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
     operation->size = size;
     operation->file = file;
     file_ref(file);
-    if (file->inode->open)
-        writer_send(file->inode);
     file->read_us = mount_now_us(mount);
     if (!mount->options.no_readahead)
         read_ahead_step(&file->ahead, operation->offset, size, file->read_us, shortest_trip(mount));
