@@ -23,8 +23,8 @@ typedef struct Inode {
     bool hidden : 1; /* renamed instead of unlinked: goes with its last open file */
     bool moved : 1;  /* its st_ino is not the one its path would give */
     bool kept : 1;   /* kept_size and kept_mtime are set */
-    uint32_t
-        changes; /* counts our own changes: a reply that was asked for before one says nothing about now */
+    /* counts our own changes: a reply that was asked for before one says nothing about now */
+    uint32_t changes;
     uint32_t kept_mtime; /* what the kernel's pages were read from */
     uint64_t kept_size;
     LySftpAttrs attrs;       /* as last seen */

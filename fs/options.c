@@ -30,8 +30,8 @@ typedef struct OptionRow {
     const char *name;
     RowKind kind;
     size_t field;
-    const char
-        *detail; /* SSH: the keyword; CALL: which function; NUMBER, OCTAL: which override it switches on */
+    /* SSH: the keyword; CALL: which function; NUMBER, OCTAL: which override it switches on */
+    const char *detail;
     const char *help;
 } OptionRow;
 

@@ -50,8 +50,7 @@ void ly_session_free(LySession *session)
     ly_free(session);
 }
 
-/* --- bytes
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 uint8_t *ly_session_input(LySession *session, size_t *room)
 {
@@ -75,8 +74,7 @@ void ly_session_output_done(LySession *session, size_t len)
     ly_transport_output_done(session->transport, len);
 }
 
-/* --- time
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 /* Does the sign-in's clock run? A server's does from NEWKEYS to SUCCESS; a client's stands while its user is
  * asked. */
@@ -127,8 +125,7 @@ void ly_session_tick(LySession *session, uint64_t now_us)
         ly_connection_tick(session->connection, now_us);
 }
 
-/* --- events
- * --------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static bool give_ready(LySession *session, LySessionEvent *event)
 {

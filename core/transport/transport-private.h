@@ -131,8 +131,8 @@ struct LyTransport {
     LyStream in, out;
     LyBuf inflated, deflated;
     LyBuf pending; /* payloads (uint32 length first) that wait for NEWKEYS */
-    size_t
-        delayed_mark; /* delayed compression starts behind this many bytes of `pending`; 0: nothing waits */
+    /* delayed compression starts behind this many bytes of `pending`; 0: nothing waits */
+    size_t delayed_mark;
     uint8_t random_pool[256];
     size_t random_used;
     uint32_t event_seq; /* of the packet handed out last */
