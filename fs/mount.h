@@ -42,6 +42,11 @@ Mount *mount_new(LyLoop *loop, const MountOptions *options, const LinkMaker *mak
                  void (*ready)(void *user, const LyError *error), void *user);
 /* Mounts and answers INIT; from now on the loop serves it. `ended` is called when it was unmounted. */
 bool mount_serve(Mount *mount, void (*ended)(void *user), LyError *error);
+/* The same without mounting: FUSE requests are read from `fd`, one a read, and answers written to it, one a
+ * writev, as with /dev/fuse; a SEQPACKET socket will do. INIT has to be there already or to come within
+ * seconds. The descriptor is the mount's from now on, also after a failure: LY_ERROR_UNSUPPORTED when libfuse
+ * is older than 3.13. `ended` is called when the other end is closed. */
+bool mount_serve_fd(Mount *mount, int fd, void (*ended)(void *user), LyError *error);
 /* Unmounts if need be; open operations are answered. */
 void mount_free(Mount *mount);
 /* One line a counter, for -d and SIGUSR1 ("reads 12, bytes ..."). */
