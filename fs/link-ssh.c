@@ -131,18 +131,8 @@ static void event(void *user, const LyConnectionEvent *event)
     case LY_CHANNEL_CLOSED:
         channel_closed(self);
         break;
-    case LY_CHANNEL_OPEN_REQUEST: /* nothing was asked for that would let the server open one */
-        ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
-        break;
-    case LY_CHANNEL_REQUEST:
-        if (event->want_reply)
-            ly_channel_reply(event->channel, false);
-        break;
-    case LY_GLOBAL_REQUEST:
-        if (event->want_reply)
-            ly_global_reply(ly_session_connection(ly_client_session(self->client)), false, (LyBytes){0});
-        break;
     default:
+        ly_client_refuse(self->client, event);
         break;
     }
 }

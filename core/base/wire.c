@@ -35,10 +35,22 @@ void ly_put_cstring(LyBuf *buf, const char *value)
     ly_put_string(buf, ly_bytes_str(value));
 }
 
+LyBytes ly_magnitude(LyBytes bytes)
+{
+    while (bytes.len && bytes.data[0] == 0)
+        bytes = ly_bytes_slice(bytes, 1, bytes.len);
+    return bytes;
+}
+
+size_t ly_magnitude_bits(LyBytes magnitude)
+{
+    magnitude = ly_magnitude(magnitude);
+    return magnitude.len ? magnitude.len * 8 - (size_t)__builtin_clz(magnitude.data[0]) + 24 : 0;
+}
+
 void ly_put_mpint(LyBuf *buf, LyBytes magnitude)
 {
-    while (magnitude.len && magnitude.data[0] == 0)
-        magnitude = ly_bytes_slice(magnitude, 1, magnitude.len);
+    magnitude = ly_magnitude(magnitude);
     bool top_bit = magnitude.len && (magnitude.data[0] & 0x80);
     ly_put_u32(buf, (uint32_t)magnitude.len + top_bit);
     if (top_bit)
@@ -108,8 +120,7 @@ LyBytes ly_get_mpint(LyReader *reader)
         reader->failed = true;
         return (LyBytes){0};
     }
-    while (value.len && value.data[0] == 0)
-        value = ly_bytes_slice(value, 1, value.len);
+    value = ly_magnitude(value);
     if (value.len > 16384 / 8) {
         reader->failed = true;
         return (LyBytes){0};

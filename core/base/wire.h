@@ -33,6 +33,9 @@ void ly_put_u32(LyBuf *buf, uint32_t value);
 void ly_put_u64(LyBuf *buf, uint64_t value);
 void ly_put_string(LyBuf *buf, LyBytes value);
 void ly_put_cstring(LyBuf *buf, const char *value);
+/* A magnitude (big-endian, unsigned) without its leading zero bytes, and how many bits it has. */
+LyBytes ly_magnitude(LyBytes bytes);
+size_t ly_magnitude_bits(LyBytes magnitude);
 /* mpint from an unsigned big-endian magnitude: leading zero bytes are dropped, 00 is put before a set top
  * bit. */
 void ly_put_mpint(LyBuf *buf, LyBytes magnitude);

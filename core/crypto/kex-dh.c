@@ -20,19 +20,6 @@ static const FixedGroup fixed_groups[] = {
     {"modp_6144", 6144, BN_get_rfc3526_prime_6144}, {"modp_8192", 8192, BN_get_rfc3526_prime_8192},
 };
 
-static LyBytes without_leading_zeros(LyBytes magnitude)
-{
-    while (magnitude.len && magnitude.data[0] == 0)
-        magnitude = ly_bytes_slice(magnitude, 1, magnitude.len);
-    return magnitude;
-}
-
-static size_t count_bits(LyBytes magnitude)
-{
-    magnitude = without_leading_zeros(magnitude);
-    return magnitude.len ? magnitude.len * 8 - (size_t)__builtin_clz(magnitude.data[0]) + 24 : 0;
-}
-
 static bool set_group(LyKex *kex, BIGNUM *p, BIGNUM *g)
 {
     ly_kex_dh_free(kex);
@@ -155,11 +142,11 @@ bool ly_kex_set_group(LyKex *kex, LyBytes p, LyBytes g, unsigned min_bits, unsig
                       LyError *error)
 {
     LyErrorCode code = check ? LY_ERROR_PROTOCOL : LY_ERROR_INVALID;
-    size_t bits = count_bits(p);
+    size_t bits = ly_magnitude_bits(p);
     if (bits < LY_MAX(min_bits, 3) || bits > LY_MIN(max_bits, GROUP_MAX_BITS))
         return ly_error_set(error, code, "the group for the key exchange has %zu bits; %u to %u are allowed",
                             bits, min_bits, max_bits);
-    if (count_bits(g) > bits)
+    if (ly_magnitude_bits(g) > bits)
         return ly_error_set(error, code, "the group for the key exchange has a generator out of range");
     BIGNUM *prime = BN_bin2bn(p.data, (int)p.len, NULL), *generator = BN_bin2bn(g.data, (int)g.len, NULL);
     if (!prime || !generator) {
@@ -316,7 +303,7 @@ static void add_public_value(LyKex *kex, LyBuf *public_value)
 static bool derive(LyKex *kex, LyBytes value, LyBuf *secret, LyError *error)
 {
     bool negative = value.len && value.data[0] & 0x80;
-    value = without_leading_zeros(value);
+    value = ly_magnitude(value);
     int len = BN_num_bytes(kex->p);
     BIGNUM *peer = NULL, *shared = BN_secure_new();
     BN_CTX *context = BN_CTX_secure_new_ex(kex->crypto->library);

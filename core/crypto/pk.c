@@ -7,6 +7,7 @@
 #include <openssl/param_build.h>
 
 #include "base/memory.h"
+#include "base/wire.h"
 #include "base/secret.h"
 #include "crypto/pk-private.h"
 
@@ -22,19 +23,6 @@ const char *ly_pk_edwards_name(LyPkType type)
 }
 
 /* ---- numbers in ---- */
-
-static LyBytes without_leading_zeros(LyBytes magnitude)
-{
-    while (magnitude.len && magnitude.data[0] == 0)
-        magnitude = ly_bytes_slice(magnitude, 1, magnitude.len);
-    return magnitude;
-}
-
-static size_t count_bits(LyBytes magnitude)
-{
-    magnitude = without_leading_zeros(magnitude);
-    return magnitude.len ? magnitude.len * 8 - (size_t)__builtin_clz(magnitude.data[0]) + 24 : 0;
-}
 
 static bool is_odd(LyBytes magnitude)
 {
@@ -107,14 +95,14 @@ static const char *fault_of_rsa(const LyBytes *number, size_t bits, bool is_priv
         return "the modulus must have 1024 to 16384 bits";
     if (!is_odd(number[RSA_N]))
         return "the modulus is even";
-    if (!is_odd(number[RSA_E]) || count_bits(number[RSA_E]) < 2 || !is_less(number[RSA_E], number[RSA_N]))
+    if (!is_odd(number[RSA_E]) || ly_magnitude_bits(number[RSA_E]) < 2 || !is_less(number[RSA_E], number[RSA_N]))
         return "the public exponent must be odd, above 1 and below the modulus";
     if (!is_private)
         return NULL;
     if (!is_less(number[RSA_D], number[RSA_N]))
         return "the private exponent is above the modulus";
     for (unsigned i = RSA_P; i <= RSA_Q; i++)
-        if (!is_odd(number[i]) || count_bits(number[i]) < 2 || !is_less(number[i], number[RSA_N]))
+        if (!is_odd(number[i]) || ly_magnitude_bits(number[i]) < 2 || !is_less(number[i], number[RSA_N]))
             return "a prime factor is missing or out of range";
     if (!number[RSA_IQMP].len || !is_less(number[RSA_IQMP], number[RSA_N]))
         return "the inverse of the second prime is missing or out of range";
@@ -125,8 +113,8 @@ LyPk *ly_pk_new_rsa(LyCrypto *crypto, const LyRsaNumbers *numbers, LyError *erro
 {
     LyBytes number[] = {numbers->n, numbers->e, numbers->d, numbers->iqmp, numbers->p, numbers->q};
     for (size_t i = 0; i < LY_COUNT(number); i++)
-        number[i] = without_leading_zeros(number[i]);
-    size_t bits = count_bits(number[RSA_N]);
+        number[i] = ly_magnitude(number[i]);
+    size_t bits = ly_magnitude_bits(number[RSA_N]);
     bool is_private = number[RSA_D].len != 0;
     const char *fault = fault_of_rsa(number, bits, is_private);
     if (fault) {
@@ -140,11 +128,11 @@ static const char *fault_of_dsa(const LyBytes *number, size_t bits)
 {
     if (bits < 1024 || bits > 3072 || !is_odd(number[DSA_P]))
         return "p must be odd and have 1024 to 3072 bits";
-    if (count_bits(number[DSA_Q]) != 160 || !is_odd(number[DSA_Q]))
+    if (ly_magnitude_bits(number[DSA_Q]) != 160 || !is_odd(number[DSA_Q]))
         return "q must be odd and have 160 bits";
-    if (count_bits(number[DSA_G]) < 2 || !is_less(number[DSA_G], number[DSA_P]))
+    if (ly_magnitude_bits(number[DSA_G]) < 2 || !is_less(number[DSA_G], number[DSA_P]))
         return "the generator is out of range";
-    if (count_bits(number[DSA_Y]) < 2 || !is_less(number[DSA_Y], number[DSA_P]))
+    if (ly_magnitude_bits(number[DSA_Y]) < 2 || !is_less(number[DSA_Y], number[DSA_P]))
         return "the public value is out of range";
     if (!is_less(number[DSA_X], number[DSA_Q]))
         return "the private value is out of range";
@@ -155,8 +143,8 @@ LyPk *ly_pk_new_dsa(LyCrypto *crypto, const LyDsaNumbers *numbers, LyError *erro
 {
     LyBytes number[] = {numbers->p, numbers->q, numbers->g, numbers->y, numbers->x};
     for (size_t i = 0; i < LY_COUNT(number); i++)
-        number[i] = without_leading_zeros(number[i]);
-    size_t bits = count_bits(number[DSA_P]);
+        number[i] = ly_magnitude(number[i]);
+    size_t bits = ly_magnitude_bits(number[DSA_P]);
     const char *fault = fault_of_dsa(number, bits);
     if (fault) {
         ly_error_set(error, LY_ERROR_INVALID, "this cannot be a DSA key: %s", fault);
@@ -195,7 +183,7 @@ LyPk *ly_pk_new_ecdsa(LyCrypto *crypto, LyCurve curve, LyBytes point, LyBytes sc
 {
     const LyCurveInfo *info = &ly_curves[curve];
     bool is_private = scalar.len != 0;
-    LyBytes number[] = {point, without_leading_zeros(scalar)};
+    LyBytes number[] = {point, ly_magnitude(scalar)};
     const char *fault = is_private && !number[EC_SCALAR].len
                             ? "the private scalar is out of range"
                             : fault_of_ecdsa(crypto, info, point, number[EC_SCALAR]);

@@ -312,18 +312,8 @@ static void jump_event(void *user, const LyConnectionEvent *event)
         if (ours && event->type == LY_CHANNEL_CLOSED)
             client->jump_channel = NULL;
         break;
-    case LY_CHANNEL_OPEN_REQUEST:
-        ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "");
-        break;
-    case LY_CHANNEL_REQUEST:
-        if (event->want_reply)
-            ly_channel_reply(event->channel, false);
-        break;
-    case LY_GLOBAL_REQUEST:
-        if (event->want_reply)
-            ly_global_reply(ly_session_connection(client->jump->session), false, (LyBytes){0});
-        break;
     default:
+        ly_client_refuse(client->jump, event);
         break;
     }
     ly_client_leave(client);

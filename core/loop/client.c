@@ -318,6 +318,16 @@ void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
     client->drive = ly_drive_new(client->loop, client->session, carrier, &events);
 }
 
+void ly_client_refuse(LyClient *client, const LyConnectionEvent *event)
+{
+    if (event->type == LY_CHANNEL_OPEN_REQUEST)
+        ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
+    else if (event->type == LY_CHANNEL_REQUEST && event->want_reply)
+        ly_channel_reply(event->channel, false);
+    else if (event->type == LY_GLOBAL_REQUEST && event->want_reply)
+        ly_global_reply(ly_session_connection(ly_client_session(client)), false, (LyBytes){0});
+}
+
 void ly_client_flush(LyClient *client)
 {
     if (client->drive)

@@ -86,14 +86,8 @@ static void event(void *user, const LyConnectionEvent *happened)
     case LY_CHANNEL_OPEN_FAILED:
         ly_loop_quit(program->loop);
         break;
-    case LY_CHANNEL_OPEN_REQUEST:
-        ly_channel_refuse(happened->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "");
-        break;
-    case LY_GLOBAL_REQUEST:
-        if (happened->want_reply)
-            ly_global_reply(ly_session_connection(ly_client_session(program->client)), false, (LyBytes){0});
-        break;
     default:
+        ly_client_refuse(program->client, happened);
         break;
     }
 }
