@@ -58,7 +58,7 @@ CacheAnswer cache_lookup(Mount *mount, Inode *directory, LyBytes name, LySftpAtt
 {
     Listing *listing = directory->listing;
     if (!listing || listing->state != LISTING_COMPLETE ||
-        !cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us))
+        !cache_is_fresh(mount, listing->complete_us, listing_fresh_us(listing)))
         return CACHE_UNKNOWN;
     const ListingEntry *entry = listing_find(listing, name);
     if (!entry)
