@@ -61,8 +61,10 @@ CacheAnswer cache_lookup(Mount *mount, Inode *directory, LyBytes name, LySftpAtt
         !cache_is_fresh(mount, listing->complete_us, listing_fresh_us(listing)))
         return CACHE_UNKNOWN;
     const ListingEntry *entry = listing_find(listing, name);
+    /* A guess does not prove it: some servers have names that they do not list (automounted ones). */
     if (!entry)
-        return cache_is_fresh(mount, listing->complete_us, ABSENT_US) ? CACHE_ABSENT : CACHE_UNKNOWN;
+        return !listing->ahead && cache_is_fresh(mount, listing->complete_us, ABSENT_US) ? CACHE_ABSENT
+                                                                                         : CACHE_UNKNOWN;
     if (!entry->has_attrs || !cache_is_fresh(mount, listing->complete_us, mount->options.attr_cache_us))
         return CACHE_UNKNOWN;
     /* A listing does not follow links. */

@@ -308,7 +308,8 @@ start_counted() { # [-o OPTION]...: as start, with a server that logs requests
     for _ in $(seq 100); do grep -q '^mounted' "$log" && return 0; sleep 0.1; done
     return 1
 }
-requests() { grep -c "request [0-9]*: $1\( \|$\)" "$log"; } # of this name, since the mount was made
+# Of this name, since the mount was made (the log's lines end with CR LF).
+requests() { grep -c "request [0-9]*: $1\([^a-z]\|$\)" "$log"; }
 at_most() { [ "$1" -le "$2" ] || { echo "$1 is more than $2"; return 1; }; }
 counter() { kill -USR1 "$pid"; sleep 0.2; grep "^$1 " "$log" | tail -1 | cut -d' ' -f2; }
 
@@ -318,7 +319,7 @@ check "a small directory takes one OPENDIR and two READDIRs" t_one_listing
 t_walk() {
     same "$(find walk | wc -l)" 121 && sleep 0.1 || return 1
     # all but the first few were there before find came to them
-    at_most 60 "$(counter listings_ahead_read)" && same "$(requests opendir)" 82
+    at_most 38 "$(counter listings_ahead_read)" && at_most "$(requests opendir)" 84
 }
 check "find: the directories beside and below are listed ahead of it" t_walk
 cd "$top"; stop "unmount (walk)"
@@ -333,7 +334,7 @@ t_status_changes() { echo 1234567 >status/50 && rm status/51 && same "$(stat -c 
 check "what was listed ahead follows our changes" t_status_changes
 cd "$top"; stop "unmount (status)"
 start_counted -o no_readahead && cd "$mp"
-t_no_guess() { find walk >/dev/null; for i in $(seq 10 40); do stat "status/$i" >/dev/null; done; same "$(counter listings_ahead) $(requests opendir)" "0 81"; }
+t_no_guess() { find walk >/dev/null; for i in $(seq 10 40); do stat "status/$i" >/dev/null; done; same "$(counter listings_ahead)" 0; }
 check "no_readahead: nothing is guessed" t_no_guess
 cd "$top"; stop "unmount (no guesses)"
 
@@ -462,6 +463,7 @@ if command -v python3 >/dev/null; then
     t_evil_names() { same "$(ls -a | od -c | tr -d ' \n' | sed 's/0*[0-9]*$//')" "$(printf '.\n..\ngood\n\xff\xfe\n' | od -c | tr -d ' \n' | sed 's/0*[0-9]*$//')"; }
     check "impossible names are left out" t_evil_names
     t_evil_reads() {
+        sleep 1.1 # the listing does not name them
         python3 - <<'P'
 import errno
 def expected(n): return bytes((i // 256) % 256 for i in range(n))
