@@ -3,10 +3,6 @@
 #include "cache.h"
 #include "file.h"
 
-/* How long a listing proves that a name is not there. Shorter than what it proves of names that are: a file
- * that somebody just made has to be found. */
-enum { ABSENT_US = 1000 * 1000 };
-
 double cache_seconds(uint64_t us)
 {
     return (double)us / 1e6;
@@ -23,13 +19,29 @@ void cache_store(Mount *mount, Inode *inode, const LySftpAttrs *attrs, uint32_t 
         inode->open->size_grown = false;
 }
 
-void cache_changed(Mount *mount, Inode *inode)
+static void forget_attrs(Inode *inode)
 {
     inode->changes++;
     inode->attrs_us = 0;
     inode->target_us = 0;
     if (inode->parent && inode->parent->listing)
         listing_forget_attrs(inode->parent->listing, ly_bytes(inode->name, inode->name_len));
+}
+
+/* Another name of what was changed: the kernel takes the two for two files. */
+static void link_changed(void *user, Inode *link)
+{
+    Mount *mount = user;
+    forget_attrs(link);
+    if (link->lookups && mount->session)
+        fuse_lowlevel_notify_inval_inode(mount->session, mount_ino(mount, link), -1,
+                                         0); /* attributes alone */
+}
+
+void cache_changed(Mount *mount, Inode *inode)
+{
+    forget_attrs(inode);
+    inode_each_link(&mount->inodes, inode, link_changed, mount);
 }
 
 Inode *cache_inode(Mount *mount, Inode *parent, LyBytes name, const LySftpAttrs *attrs)
@@ -42,8 +54,11 @@ Inode *cache_inode(Mount *mount, Inode *parent, LyBytes name, const LySftpAttrs 
 
 void cache_name_added(Mount *mount, Inode *directory, LyBytes name)
 {
-    if (directory->listing)
+    if (directory->listing) {
         listing_add_name(directory->listing, name);
+        if (cache_is_fresh(mount, directory->listing->ours_us, CACHE_ABSENT_US))
+            directory->listing->ours_us = mount_now_us(mount);
+    }
     cache_changed(mount, directory);
 }
 
@@ -63,8 +78,10 @@ CacheAnswer cache_lookup(Mount *mount, Inode *directory, LyBytes name, LySftpAtt
     const ListingEntry *entry = listing_find(listing, name);
     /* A guess does not prove it: some servers have names that they do not list (automounted ones). */
     if (!entry)
-        return !listing->ahead && cache_is_fresh(mount, listing->complete_us, ABSENT_US) ? CACHE_ABSENT
-                                                                                         : CACHE_UNKNOWN;
+        return !listing->ahead &&
+                       cache_is_fresh(mount, LY_MAX(listing->complete_us, listing->ours_us), CACHE_ABSENT_US)
+                   ? CACHE_ABSENT
+                   : CACHE_UNKNOWN;
     if (!entry->has_attrs || !cache_is_fresh(mount, listing->complete_us, mount->options.attr_cache_us))
         return CACHE_UNKNOWN;
     /* A listing does not follow links. */

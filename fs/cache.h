@@ -7,6 +7,10 @@
 #include "listing.h"
 #include "operation.h"
 
+/* How long a listing proves that a name is not there. Shorter than what it proves of names that are: a file
+ * that somebody just made has to be found. */
+enum { CACHE_ABSENT_US = 1000 * 1000 };
+
 /* Whether what was learnt at `since_us` (0: never) still counts after `fresh_us`. */
 static inline bool cache_is_fresh(const Mount *mount, uint64_t since_us, uint64_t fresh_us)
 {

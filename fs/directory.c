@@ -30,6 +30,9 @@ void directories_free(Mount *mount)
 
 static bool listing_usable(const Mount *mount, const Listing *listing)
 {
+    /* Taken as empty because we made it: only while nobody else can have put much into it. */
+    if (listing && listing->ours_us && !cache_is_fresh(mount, listing->ours_us, CACHE_ABSENT_US))
+        return false;
     return listing && (listing->state == LISTING_LOADING
                            ? !listing->changed && !listing->error
                            : listing->state == LISTING_COMPLETE &&

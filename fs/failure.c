@@ -61,6 +61,9 @@ int failure_errno(const FailureFacts *facts)
     bool full = facts->space_known && facts->space_none;
     if (facts->kind == FAILED_CREATE && exists && general != ENAMETOOLONG)
         return EEXIST;
+    /* Systems look at that first: mv copies from a read-only file system, too. */
+    if (facts->kind == FAILED_RENAME && general == EROFS && facts->devices_known && facts->devices_differ)
+        return EXDEV;
     if (general)
         return general;
     switch (facts->kind) {

@@ -303,15 +303,29 @@ void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name)
     inode->name_len = (uint16_t)name.len;
     insert(inodes, inode);
     moved_take_out(inodes, inode);
-    if (inode->st_ino != inode_natural_number(parent->st_ino, name))
+    if (inode->linked || inode->st_ino != inode_natural_number(parent->st_ino, name))
         moved_insert(inodes, inode);
 }
 
-void inode_share_number(Inodes *inodes, Inode *inode, const Inode *source)
+void inode_share_number(Inodes *inodes, Inode *inode, Inode *source)
 {
     moved_take_out(inodes, inode);
     inode->st_ino = source->st_ino;
     moved_insert(inodes, inode);
+    if (!source->moved) /* so that each finds the other by the number */
+        moved_insert(inodes, source);
+    inode->linked = source->linked = true;
+}
+
+void inode_each_link(const Inodes *inodes, const Inode *inode, void (*func)(void *user, Inode *link),
+                     void *user)
+{
+    if (!inode->linked)
+        return;
+    for (Inode *each = inodes->moved_bucket[inode->st_ino & (inodes->moved_room - 1)]; each;
+         each = each->moved_chain)
+        if (each != inode && each->st_ino == inode->st_ino)
+            func(user, each);
 }
 
 bool inode_path(const Inode *inode, LyBytes base, LyBytes name, LyBuf *out)

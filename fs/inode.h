@@ -24,8 +24,9 @@ typedef struct Inode {
     bool hidden : 1; /* renamed instead of unlinked: goes with its last open file */
     bool moved : 1;  /* its st_ino is not the one its path would give */
     bool kept : 1;   /* kept_size and kept_mtime are set */
-    uint32_t
-        changes; /* counts our own changes: a reply that was asked for before one says nothing about now */
+    bool linked : 1; /* shares its number with another name of the same file */
+    /* counts our own changes: a reply that was asked for before one says nothing about now */
+    uint32_t changes;
     uint32_t kept_mtime; /* what the kernel's pages were read from */
     uint64_t kept_size;
     LySftpAttrs attrs;       /* as last seen */
@@ -66,7 +67,10 @@ void inode_detach(Inodes *inodes, Inode *inode);
 void inode_move(Inodes *inodes, Inode *inode, Inode *parent, LyBytes name);
 
 /* The inode is another name of the same file: shows its number as long as it lives. */
-void inode_share_number(Inodes *inodes, Inode *inode, const Inode *source);
+void inode_share_number(Inodes *inodes, Inode *inode, Inode *source);
+/* Calls `func` for the other names that are known of the same file; it may not free any. */
+void inode_each_link(const Inodes *inodes, const Inode *inode, void (*func)(void *user, Inode *link),
+                     void *user);
 
 /* Writes the path from the mount's root to `out` (emptied): base, then "/name" each; with base "" relative to
  * where the server starts ("." for the root). `name` (may be empty) is a further component. False when it is

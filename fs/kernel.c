@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "cache.h"
@@ -57,17 +60,28 @@ const struct fuse_lowlevel_ops mount_operations = {
     .copy_file_range = fs_copy_file_range,
 };
 
+/* libfuse believes the length in the header; whoever gives another one than it writes is no kernel. */
+static bool is_whole(const struct fuse_buf *input)
+{
+    uint32_t len;
+    memcpy(&len, input->mem, sizeof len);
+    return len == input->size;
+}
+
 /* One request. False when there is none now, or the session is over. */
 static bool take_request(Mount *mount)
 {
     int len = fuse_session_receive_buf(mount->session, &mount->input);
     if (len == -EINTR)
         return true;
-    if (len > 0)
+    if (len == -EAGAIN)
+        return false;
+    if (len > 0 && is_whole(&mount->input)) {
         fuse_session_process_buf(mount->session, &mount->input);
-    else if (len != -EAGAIN)
-        fuse_session_exit(mount->session); /* unmounted, or the descriptor is of no use any more */
-    return len > 0;
+        return true;
+    }
+    fuse_session_exit(mount->session); /* unmounted, or the descriptor is of no use any more */
+    return false;
 }
 
 static void readable(void *user, unsigned events)
@@ -105,22 +119,54 @@ static void build_arguments(const Mount *mount, struct fuse_args *args)
     ly_buf_free(&text);
 }
 
-bool kernel_mount(Mount *mount, LyError *error)
+/* libfuse and fusermount3 (another process) tell their reasons on stderr. It leads to a file meanwhile, so
+ * that they become part of our one sentence. */
+typedef struct Overheard {
+    int file, stderr_fd; /* -1: nothing is overheard */
+    char text[400];
+} Overheard;
+
+static void overhear(Overheard *overheard)
+{
+    overheard->text[0] = '\0';
+    overheard->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    overheard->file = overheard->stderr_fd >= 0 ? memfd_create("lanyardfs", MFD_CLOEXEC) : -1;
+    if (overheard->file >= 0)
+        dup2(overheard->file, STDERR_FILENO);
+}
+
+/* Its lines joined. */
+static const char *overheard_text(Overheard *overheard)
+{
+    char *text = overheard->text;
+    if (overheard->file >= 0) {
+        dup2(overheard->stderr_fd, STDERR_FILENO);
+        ssize_t len = pread(overheard->file, text, sizeof overheard->text - 1, 0);
+        text[len > 0 ? len : 0] = '\0';
+        close(overheard->file);
+    }
+    if (overheard->stderr_fd >= 0)
+        close(overheard->stderr_fd);
+    text[strcspn(text, "\r")] = '\0';
+    for (size_t len = strlen(text); len && strchr(" \n.", text[len - 1]); len--)
+        text[len - 1] = '\0';
+    for (char *at = text; (at = strchr(at, '\n'));)
+        *at = ';';
+    return text;
+}
+
+static bool make_session(Mount *mount, LyError *error)
 {
     struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
     build_arguments(mount, &args);
     mount->session = fuse_session_new(&args, &mount_operations, sizeof mount_operations, mount);
     fuse_opt_free_args(&args);
-    if (!mount->session)
-        return ly_error_set(error, LY_ERROR_INVALID, "libfuse refuses the mount options");
-    if (fuse_session_mount(mount->session, mount->mountpoint) != 0) {
-        fuse_session_destroy(mount->session);
-        mount->session = NULL;
-        return ly_error_set(error, LY_ERROR_IO,
-                            "cannot mount on %s (is it an empty directory of yours, and /dev/fuse usable?)",
-                            mount->options.mountpoint);
-    }
-    mount->mounted = true;
+    return mount->session || ly_error_set(error, LY_ERROR_INVALID, "libfuse refuses the mount options");
+}
+
+/* Answers INIT, then leaves the descriptor to the loop. */
+static bool start(Mount *mount, LyError *error)
+{
     int fd = fuse_session_fd(mount->session);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     while (!mount->initialised && !fuse_session_exited(mount->session)) {
@@ -134,6 +180,55 @@ bool kernel_mount(Mount *mount, LyError *error)
                             mount->options.mountpoint);
     mount->watch = ly_watch_new(mount->loop, fd, LY_READABLE, readable, mount);
     return true;
+}
+
+bool kernel_mount(Mount *mount, LyError *error)
+{
+    Overheard overheard;
+    overhear(&overheard);
+    bool made = make_session(mount, error);
+    mount->mounted = made && fuse_session_mount(mount->session, mount->mountpoint) == 0;
+    const char *said = overheard_text(&overheard);
+    if (!mount->mounted) {
+        if (made)
+            fuse_session_destroy(mount->session);
+        mount->session = NULL;
+        return ly_error_set(error, LY_ERROR_IO, "cannot mount on %s: %s", mount->options.mountpoint,
+                            said[0] ? said
+                            : made  ? "libfuse does not say why"
+                                    : "libfuse refuses the mount options");
+    }
+    if (said[0])
+        ly_log(&mount->options.log, mount->options.debug ? LY_LOG_DEBUG : LY_LOG_WARNING, "%s", said);
+    return start(mount, error);
+}
+
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 13)
+static ssize_t plain_writev(int fd, struct iovec *parts, int count, void *user)
+{
+    return writev(fd, parts, count);
+}
+
+static ssize_t plain_read(int fd, void *into, size_t len, void *user)
+{
+    return read(fd, into, len);
+}
+#endif
+
+bool kernel_serve_fd(Mount *mount, int fd, LyError *error)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 13)
+    static const struct fuse_custom_io io = {.writev = plain_writev, .read = plain_read};
+    if (make_session(mount, error)) {
+        if (fuse_session_custom_io(mount->session, &io, fd) == 0)
+            return start(mount, error);
+        ly_error_set(error, LY_ERROR_IO, "libfuse refuses the descriptor");
+    }
+#else
+    ly_error_set(error, LY_ERROR_UNSUPPORTED, "serving a descriptor needs libfuse 3.13 or later");
+#endif
+    close(fd);
+    return false;
 }
 
 void kernel_unmount(Mount *mount)

@@ -188,6 +188,7 @@ static void ssh_free(Link *link)
 {
     SshLink *self = (SshLink *)link;
     self->link.events = (LinkEvents){0};
+    ly_prompter_cancel(self->options->prompter, self);
     ly_client_free(self->client);
     ly_buf_free(&self->said);
     ly_free(self);

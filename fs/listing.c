@@ -311,6 +311,7 @@ Listing *listing_new_empty(Mount *mount)
     ly_list_init(&listing->waiters);
     ly_list_init(&listing->requests);
     end(listing, LISTING_COMPLETE, 0);
+    listing->ours_us = listing->complete_us;
     return listing;
 }
 

@@ -23,6 +23,7 @@ typedef struct Listing {
     ListingState state;
     int error; /* when failed */
     uint64_t complete_us;
+    uint64_t ours_us; /* of a directory that we made: when, or when we last added to it; else 0 */
     /* Asked for before anybody did (prefetch.c), and not read since: 1, or 2 for what is below such a one. Its
      * keeper is counted meanwhile. */
     uint8_t ahead;

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@ typedef struct Program {
     LinkMaker maker;
     Mount *mount;
     Background background;
+    LySignals *signals;
     LyBytes password; /* password_stdin, in secret memory, NUL-terminated */
     LyError error;
     bool ready, failed;
@@ -49,19 +52,12 @@ static void fail(Program *program, const LyError *error)
 static void mount_ready(void *user, const LyError *error)
 {
     Program *program = user;
-    if (error &&
-        program->options.delay_connect) { /* it is mounted already; the next operation connects again */
-        ly_log(&program->options.mount.log, LY_LOG_WARNING, "%s: %s", program->options.mountpoint,
-               error->message);
-        return;
-    }
     if (error) {
         fail(program, error);
         return;
     }
     program->ready = true;
-    if (!program->options.delay_connect)
-        ly_loop_quit(program->loop);
+    ly_loop_quit(program->loop);
 }
 
 static void mount_ended(void *user)
@@ -148,6 +144,9 @@ static LinkMaker command_maker(const Options *options)
         argv[count++] = "-o";
         argv[count++] = options->settings[i];
     }
+    /* Behind what the user set, of which ssh takes the first: without it nobody notices a silent server. */
+    argv[count++] = "-oServerAliveInterval=15";
+    argv[count++] = "-oServerAliveCountMax=3";
     argv[count++] = target;
     if (!strchr(server, '/'))
         argv[count++] = "-s";
@@ -156,6 +155,24 @@ static LinkMaker command_maker(const Options *options)
     LinkMaker maker = link_maker_command(argv);
     ly_free(argv);
     return maker;
+}
+
+/* LogLevel of the files or of -o, in ssh's words; -d and -v are stronger. INFO, where ssh stands by default,
+ * is what is said here by default. */
+static void set_log_level(Program *program, LyDestination *destination)
+{
+    static const struct {
+        const char *name;
+        LyLogLevel level;
+    } levels[] = {{"QUIET", LY_LOG_ERROR},  {"FATAL", LY_LOG_ERROR},  {"ERROR", LY_LOG_ERROR},
+                  {"INFO", LY_LOG_WARNING}, {"VERBOSE", LY_LOG_INFO}, {"DEBUG", LY_LOG_DEBUG},
+                  {"DEBUG1", LY_LOG_DEBUG}, {"DEBUG2", LY_LOG_DEBUG}, {"DEBUG3", LY_LOG_DEBUG}};
+    Options *options = &program->options;
+    const char *name = ly_config_string(ly_destination_config(destination), LY_CONFIG_LOG_LEVEL);
+    for (size_t i = 0; name && i < LY_COUNT(levels) && !options->debug && !options->verbose; i++)
+        if (strcasecmp(name, levels[i].name) == 0)
+            options->mount.log.level = levels[i].level;
+    ly_destination_set_log_level(destination, options->mount.log.level);
 }
 
 static bool make_maker(Program *program, LyError *error)
@@ -180,6 +197,7 @@ static bool make_maker(Program *program, LyError *error)
         LyDestination *destination = ly_destination_new(&to, error);
         if (!destination)
             return false;
+        set_log_level(program, destination);
         SshLinkOptions ssh = {destination, options->sftp_server, program->prompter, program->password,
                               options->mount.log};
         program->maker = link_maker_ssh(&ssh);
@@ -218,13 +236,17 @@ static bool start(Program *program, LyError *error)
         return false;
     program->mount = mount_new(program->loop, &options->mount, &program->maker, mount_ready, program);
     program->maker = (LinkMaker){0}; /* the mount's from now on */
-    if (!options->delay_connect) {
+    if (!options->mount.delay_connect) {
         ly_loop_run(program->loop);
         if (program->failed || !program->ready) {
             *error = program->error;
             return false;
         }
     }
+    /* Signals become events in front of the mount, which they would leave behind; until here they end the
+     * program. */
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    program->signals = ly_signals_new(program->loop, numbers, LY_COUNT(numbers), signalled, program);
     return mount_serve(program->mount, mount_ended, error);
 }
 
@@ -235,6 +257,7 @@ static void stop(Program *program)
     if (program->maker.free)
         program->maker.free(program->maker.user);
     ly_prompter_free(program->prompter);
+    ly_signals_free(program->signals);
     if (program->loop)
         ly_loop_free(program->loop);
     ly_crypto_unref(program->crypto);
@@ -246,20 +269,14 @@ static void stop(Program *program)
 
 static int serve(Program *program)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
     LyError error = {0};
     signal(SIGPIPE, SIG_IGN);
-    /* Signals become events once there is a loop; until then they end the program, and nothing is mounted
-     * yet. */
     bool started = start(program, &error);
-    LySignals *signals = NULL;
     if (started) {
-        signals = ly_signals_new(program->loop, numbers, LY_COUNT(numbers), signalled, program);
         if (program->background.wanted)
             ly_prompter_leave_terminal(program->prompter);
         background_enter(&program->background);
         ly_loop_run(program->loop);
-        ly_signals_free(signals);
     } else {
         background_failed(&program->background, error.message);
     }

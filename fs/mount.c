@@ -86,6 +86,12 @@ bool mount_serve(Mount *mount, void (*ended)(void *user), LyError *error)
     return kernel_mount(mount, error);
 }
 
+bool mount_serve_fd(Mount *mount, int fd, void (*ended)(void *user), LyError *error)
+{
+    mount->ended = ended;
+    return kernel_serve_fd(mount, fd, error);
+}
+
 /* What the kernel did not close, because it was unmounted by force. */
 static void close_files(void *user, Inode *inode)
 {

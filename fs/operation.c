@@ -300,7 +300,7 @@ void operation_explain(Operation *operation)
     }
     facts->kind = operation->failure;
     facts->status = operation->status;
-    bool two = operation->other_name != NULL; /* a rename or link: the target is the other name */
+    bool two = operation->other_name != NULL; /* a rename: the target is the other name */
     Inode *directory = two ? operation->other : operation->inode;
     const char *name = two ? operation->other_name : operation->name;
     LyBytes path;
@@ -313,7 +313,7 @@ void operation_explain(Operation *operation)
     if (ly_sftp_client_has(client, LY_SFTP_EXTENSION_STATVFS)) {
         if (mount_path(mount, operation->inode, (LyBytes){0}, &path))
             operation_sent(operation, ly_sftp_statvfs(client, path, space_done, operation));
-        if (two && mount_path(mount, operation->other, (LyBytes){0}, &path))
+        if (operation->other && mount_path(mount, operation->other, (LyBytes){0}, &path)) /* a link's too */
             operation_sent(operation, ly_sftp_statvfs(client, path, other_space_done, operation));
     }
     operation_wait(operation);

@@ -30,8 +30,8 @@ typedef struct OptionRow {
     const char *name;
     RowKind kind;
     size_t field;
-    const char
-        *detail; /* SSH: the keyword; CALL: which function; NUMBER, OCTAL: which override it switches on */
+    /* SSH: the keyword; CALL: which function; NUMBER, OCTAL: which override it switches on */
+    const char *detail;
     const char *help;
 } OptionRow;
 
@@ -71,7 +71,9 @@ static void add_setting(Options *options, const char *keyword, LyBytes value)
 
 static void note(Options *options, const char *name, const char *why)
 {
-    ly_buf_add_format(&options->notes, "-o %s has no effect: %s\n", name, why);
+    LY_AUTO_FREE char *line = ly_format("lanyardfs: -o %s has no effect: %s\n", name, why);
+    if (!strstr(ly_buf_str(&options->notes), line)) /* once, however often it is given */
+        ly_buf_add_str(&options->notes, line);
 }
 
 /* "1", "1.5" seconds in microseconds. */
@@ -183,6 +185,8 @@ static bool call(Options *options, const OptionRow *row, LyBytes value, LyError 
         options->mount.symlinks = SYMLINKS_INSIDE;
     } else if (ly_bytes_is(function, "symlinks_raw")) {
         options->mount.symlinks = SYMLINKS_RAW;
+    } else if (ly_bytes_is(function, "debug")) {
+        options->debug = options->foreground = true;
     } else if (!ly_bytes_is(value, "2")) { /* ssh_protocol */
         return ly_error_set(error, LY_ERROR_UNSUPPORTED, "SSH version %s is not supported, only 2",
                             LY_PRINTABLE(value));
@@ -280,7 +284,7 @@ static bool read_one(Options *options, LyBytes option, LyError *error)
                                 wants_value ? "needs a value" : "takes no value");
         return apply(options, row, value, error);
     }
-    if (ly_bytes_starts_with(name, "x-"))
+    if (ly_bytes_starts_with(name, "x-") || ly_bytes_starts_with(name, "X-"))
         return true; /* fstab's own */
     int keyword = ly_config_keyword(name);
     if (keyword < 0)

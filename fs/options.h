@@ -19,7 +19,7 @@ typedef struct Options {
     char *ssh_command;
     char *sftp_server; /* a path (with a '/') or a subsystem's name; NULL: sftp */
     uint16_t directport;
-    bool passive, password_stdin, no_check_root, delay_connect;
+    bool passive, password_stdin, no_check_root;
     char *uid_file, *gid_file;
     /* What the program does. */
     bool foreground, debug, verbose, help, version;

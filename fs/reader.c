@@ -15,7 +15,8 @@ struct Chunk {
     uint32_t len, got, served; /* asked for, come, fetched by the kernel */
     uint8_t *buffer;
     uint64_t asked_us;
-    LySftpId id; /* on its way */
+    uint64_t asked_size; /* of the file as far as it was known then */
+    LySftpId id;         /* on its way */
     int error;
     bool at_eof; /* nothing comes behind `got` */
     bool ahead;  /* counted in ahead_len */
@@ -98,6 +99,7 @@ static bool ask(Chunk *chunk)
     chunk->id = ly_sftp_read(mount_client(file->mount), file_handle(file), chunk->offset + chunk->got,
                              chunk->len - chunk->got, chunk->buffer + chunk->got, read_done, chunk);
     chunk->asked_us = mount_now_us(file->mount);
+    chunk->asked_size = open_files_size(file->inode, file->inode->attrs.size);
     file->mount->statistics.read_requests++;
     return chunk->id != 0;
 }
@@ -122,6 +124,14 @@ static uint64_t shortest_trip(const Mount *mount)
                : mount->trip_us;
 }
 
+/* We made the file longer than it was when this was asked: its end is not the end any more. */
+static bool end_moved(const Chunk *chunk)
+{
+    const File *file = chunk->file;
+    uint64_t size = open_files_size(file->inode, file->inode->attrs.size);
+    return size > chunk->asked_size && size > chunk->offset + chunk->got && file_is_alive(file);
+}
+
 static void read_done(void *user, LySftpReply *reply)
 {
     Chunk *chunk = user;
@@ -135,6 +145,11 @@ static void read_done(void *user, LySftpReply *reply)
                 return;
             chunk->error = EIO;
         }
+    } else if (reply->status == SSH_FX_EOF && end_moved(chunk)) {
+        writer_send(file->inode);
+        if (ask(chunk))
+            return;
+        chunk->error = EIO;
     } else if (reply->status == SSH_FX_EOF) {
         chunk->at_eof = true;
         if (chunk->offset + chunk->got < open_files_size(file->inode, file->inode->attrs.size))
@@ -290,8 +305,10 @@ static void drop_behind(File *file)
         chunk_free(each);
 }
 
+/* Behind all that was written: what comes may be kept for later reads. */
 static bool ask_for(File *file, Operation *operation)
 {
+    writer_send(file->inode);
     uint64_t end = end_of(file, operation->offset, operation->offset + operation->size);
     return cover(file, operation->offset, end, file->ahead.window != 0);
 }
@@ -332,8 +349,6 @@ void fs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
     operation->size = size;
     operation->file = file;
     file_ref(file);
-    if (file->inode->open)
-        writer_send(file->inode);
     file->read_us = mount_now_us(mount);
     if (!mount->options.no_readahead)
         read_ahead_step(&file->ahead, operation->offset, size, file->read_us, shortest_trip(mount));

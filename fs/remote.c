@@ -101,12 +101,12 @@ static void go_down(Remote *remote, const LyError *reason, bool final)
         remote->dead_client = client;
         ly_loop_defer(remote->loop, &remote->cleanup);
     }
-    if (!remote->came_up) {
-        remote->came_up = true;
+    if (!remote->told) {
+        remote->told = true;
         remote->ready(remote->user, error);
     } else {
-        ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s", remote->options->mountpoint,
-               error->message,
+        ly_log(&remote->options->log, final ? LY_LOG_ERROR : LY_LOG_WARNING, "%s: %s; %s",
+               remote->options->mountpoint, error->message,
                final ? "the mount does not try again" : "the next operation on the mount connects again");
     }
     if (final)
@@ -124,14 +124,14 @@ static void fail_session(Remote *remote, const char *what, const LySftpReply *re
 
 static void session_is_up(Remote *remote)
 {
-    bool first = !remote->came_up;
+    bool first = !remote->looked, tell = !remote->told;
     ly_timer_set(remote->attempt_timer, UINT64_MAX);
     remote->state = REMOTE_UP;
     remote->up_us = ly_loop_now_us(remote->loop);
-    remote->came_up = true;
+    remote->looked = remote->told = true;
     ly_log(&remote->options->log, LY_LOG_INFO,
            first ? "the SFTP session is up" : "the SFTP session is up again");
-    if (first)
+    if (tell)
         remote->ready(remote->user, NULL);
     wake_waiters(remote, 0);
     set_deadline(remote);
@@ -202,7 +202,7 @@ static void sftp_ready(void *user, LySftpReply *reply)
         fail_session(remote, "the server does not speak SFTP", reply);
         return;
     }
-    if (remote->came_up) {
+    if (remote->looked) {
         session_is_up(remote);
         return;
     }
@@ -289,7 +289,9 @@ void remote_init(Remote *remote, LyLoop *loop, const MountOptions *options, cons
     remote->deadline_timer = ly_timer_new(loop, deadline_passed, remote);
     remote->cleanup = (LyTask){.func = cleanup, .user = remote};
     ly_list_init(&remote->waiters);
-    start_attempt(remote);
+    remote->told = options->delay_connect;
+    if (!options->delay_connect)
+        start_attempt(remote);
 }
 
 void remote_free(Remote *remote)

@@ -39,14 +39,15 @@ typedef struct Remote {
     LyTimer *attempt_timer, *deadline_timer;
     LyTask cleanup;
     LyList waiters; /* in the order of their deadlines */
-    bool came_up;   /* once: `ready` was told so */
+    bool told;      /* `ready` was called, or is not to be */
+    bool looked;    /* at the base directory, and found it */
     Owners owners;
     LyBuf absolute_base; /* REALPATH of the base; empty when the server did not say */
     void (*ready)(void *user, const LyError *error);
     void *user;
 } Remote;
 
-/* Starts the first attempt; `ready` as mount_new says. */
+/* Starts the first attempt, if that is not to wait for the first operation; `ready` as mount_new says. */
 void remote_init(Remote *remote, LyLoop *loop, const MountOptions *options, const LinkMaker *maker,
                  void (*ready)(void *user, const LyError *error), void *user);
 /* Waiters are told EIO. Frees the maker. */

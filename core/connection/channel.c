@@ -75,8 +75,7 @@ LyChannel *ly_channel_of(LyConnection *connection, LyReader *reader, const char 
     return channel;
 }
 
-/* --- opening
- * ------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 LyChannel *ly_channel_open(LyConnection *connection, LyBytes type, LyBytes data,
                            const LyChannelOptions *options)
@@ -254,8 +253,7 @@ bool ly_channel_failure_received(LyConnection *connection, LyReader *reader, LyC
     return true;
 }
 
-/* --- ending
- * -------------------------------------------------------------------------------------------------- */
+/* ---- ending ---- */
 
 static void send_short(LyChannel *channel, uint8_t number)
 {
@@ -313,8 +311,7 @@ bool ly_channel_close_received(LyConnection *connection, LyReader *reader, LyCon
     return true;
 }
 
-/* --- what it is
- * ---------------------------------------------------------------------------------------------- */
+/* ---- what it is ---- */
 
 void *ly_channel_user(const LyChannel *channel)
 {

@@ -78,8 +78,7 @@ void ly_connection_answered(LyConnection *connection, uint64_t sent_us)
         connection->rtt_us = now_us - sent_us;
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------------------ */
+/* ---- messages ---- */
 
 typedef bool ReceiveFunction(LyConnection *connection, LyReader *reader, LyConnectionEvent *event);
 
@@ -124,8 +123,7 @@ bool ly_connection_receive(LyConnection *connection, LyBytes payload, LyConnecti
     return false;
 }
 
-/* --- time
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 void ly_connection_heard(LyConnection *connection)
 {

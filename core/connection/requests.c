@@ -59,8 +59,7 @@ static void note_sent(LyConnection *connection, const Known *known)
         *(bool *)((char *)connection + known->flag) = true;
 }
 
-/* --- our requests, waiting for replies
- * ------------------------------------------------------------------------ */
+/* ---- our requests, waiting for replies ---- */
 
 void ly_asked_free(LyAskedRing *ring)
 {
@@ -102,8 +101,7 @@ static void too_many_asked(LyConnection *connection)
                       "%d requests are without an answer", ASKED_MAX);
 }
 
-/* --- the peer's requests, waiting for ours
- * -------------------------------------------------------------------- */
+/* ---- the peer's requests, waiting for ours ---- */
 
 static bool owed_push(LyOwedRing *ring, LyOwed owed)
 {
@@ -151,8 +149,7 @@ static void flush_global_replies(LyConnection *connection)
         send_global_reply(connection, ring->item[ring->head] == LY_OWED_SUCCESS, (LyBytes){0});
 }
 
-/* --- channel requests
- * ----------------------------------------------------------------------------------------- */
+/* ---- channel requests ---- */
 
 void ly_channel_request(LyChannel *channel, LyBytes type, bool want_reply, uint32_t tag, LyBytes data)
 {
@@ -324,8 +321,7 @@ bool ly_channel_refusal_received(LyConnection *connection, LyReader *reader, LyC
     return channel_reply_received(connection, reader, "SSH_MSG_CHANNEL_FAILURE", false, event);
 }
 
-/* --- global requests
- * ------------------------------------------------------------------------------------------ */
+/* ---- global requests ---- */
 
 static void send_global_request(LyConnection *connection, LyBytes type, bool want_reply, LyBytes data)
 {

@@ -22,8 +22,7 @@ void ly_channel_set_windows(LyChannel *channel, const LyChannelOptions *options)
     channel->lap_us = ly_transport_now_us(channel->connection->transport);
 }
 
-/* --- sending
- * ------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 /* The parts from byte `start` on, at most `len` bytes and PARTS_MAX pieces; returns how many bytes they are.
  */
@@ -128,8 +127,7 @@ bool ly_connection_next(LyConnection *connection, LyConnectionEvent *event)
     return false;
 }
 
-/* --- receiving
- * ----------------------------------------------------------------------------------------------- */
+/* ---- receiving ---- */
 
 static void send_adjust(LyChannel *channel)
 {

@@ -56,7 +56,7 @@ static LyBuf read_file(const char *path)
     return text;
 }
 
-/* --- values --- */
+/* ---- values ---- */
 
 static uint64_t read_number(const char *key, const char *text, uint64_t max)
 {
@@ -101,7 +101,7 @@ static void set_algorithms(SshdOptions *options, const char *key, const char *va
         complain("%s: %s", key, error.message);
 }
 
-/* --- keywords --- */
+/* ---- keywords ---- */
 
 static void set_list(SshdOptions *options, const char *key, const char *value)
 {
@@ -249,7 +249,7 @@ static void set_keyword(SshdOptions *options, const char *setting)
     complain("-o %s: this setting is not known%s; see sshd --help", setting, "");
 }
 
-/* --- host keys --- */
+/* ---- host keys ---- */
 
 static void add_host_key(SshdOptions *options, const char *path)
 {
@@ -280,7 +280,7 @@ static void add_host_key(SshdOptions *options, const char *path)
     options->host_keys[transport->host_key_count++] = key;
 }
 
-/* --- the command line --- */
+/* ---- the command line ---- */
 
 static void print_help(FILE *stream)
 {

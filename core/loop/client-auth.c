@@ -335,7 +335,7 @@ static void ask_next_prompt(LyClient *client)
         ly_buf_add_str(&text, ly_printable(line, shown, sizeof shown));
         ly_buf_add_str(&text, "\n");
     }
-    ly_buf_add_str(&text, ly_printable(rest, shown, sizeof shown));
+    ly_buf_add_str(&text, ly_printable(line, shown, sizeof shown)); /* the last line, the prompt itself */
     ly_client_ask(client, LY_ASK_RESPONSE, ly_buf_str(&text), prompt->echo, auth->dialogues > 1,
                   prompt_answered);
     ly_buf_free(&text);

@@ -1,4 +1,4 @@
-/* What the files of LyClient share: its life and bytes (client.c), the way to the host (client-proxy.c), the
+/* What the files of LyClient share: its life and events (client.c), the way to the host (client-proxy.c), the
  * host key (client-host-key.c), the order of methods (client-auth.c), identities (client-publickey.c). */
 #ifndef LY_LOOP_CLIENT_PRIVATE_H
 #define LY_LOOP_CLIENT_PRIVATE_H
@@ -6,6 +6,7 @@
 #include "loop/agent.h"
 #include "loop/client.h"
 #include "loop/destination-private.h"
+#include "loop/drive.h"
 
 typedef struct LyAuth LyAuth;
 typedef void (*LyClientAnswered)(LyClient *client, const char *answer);
@@ -17,26 +18,23 @@ struct LyClient {
     unsigned depth; /* calls from the loop that are under way: freeing waits for them */
     bool dead;      /* freed by its owner: no event any more */
     bool ended;     /* closed was told */
-    bool draining;  /* events are being pulled: whoever answers from within need not */
 
     /* the way to the host */
     LyConnect *connect;
     uint64_t attempts_left;
     LyClient *jump;
     LyChannel *jump_channel;
-    struct LyJumpCarrier *jump_carrier; /* what `carrier` is then */
-    LyCarrier *carrier;
-    LyTask start, flush;
-    LyTimer *timer; /* the next attempt, the opening of the jump's channel, then the session's deadline */
-    uint64_t timer_us;
-    uint64_t until_us; /* when ConnectTimeout ends */
+    struct LyJumpCarrier *jump_carrier; /* what the drive has then */
+    LyCarrier *carrier;                 /* the caller's, until `start` runs */
+    LyTask start;
+    LyTimer *timer;    /* the next attempt, the opening of the jump's channel */
+    uint64_t until_us; /* when ConnectTimeout ends; UINT64_MAX: it is not set; 0: no clock was started */
 
-    LySession *session;
+    LyDrive *drive;          /* NULL before there is a carrier and after the end */
+    LySession *session;      /* the drive's */
     LyAlgorithms algorithms; /* offered on this connection */
-    bool ready, want_write;
-    bool paused;      /* the input buffer is full and a question open */
-    bool input_ended; /* the peer closed its side */
-    LyKey *host_key;  /* asked about */
+    bool ready;
+    LyKey *host_key; /* asked about */
     unsigned host_key_questions;
     bool host_key_new_type;
     bool passwords_forbidden; /* the host key changed and StrictHostKeyChecking is off */
@@ -48,16 +46,14 @@ struct LyClient {
 /* Around every entry from the loop; leave() may free the client. */
 void ly_client_enter(LyClient *client);
 void ly_client_leave(LyClient *client);
-/* Pulls events, then sees to output and deadlines. */
-void ly_client_resume(LyClient *client);
 /* Ends it before or outside of a session. */
 void ly_client_end(LyClient *client, const LyError *error, bool final);
 /* Asks a person; `answered` gets NULL at once when nobody can be asked. */
 void ly_client_ask(LyClient *client, LyAskKind kind, const char *text, bool echo, bool retry,
                    LyClientAnswered answered);
 bool ly_client_may_ask(const LyClient *client);
+/* Begins the session over `carrier`, which the client owns from now on. */
 void ly_client_carrier_made(LyClient *client, LyCarrier *carrier);
-void ly_client_set_timer(LyClient *client, uint64_t at_us);
 const LyLog *ly_client_log(const LyClient *client);
 
 /* client-proxy.c */

@@ -86,7 +86,7 @@ static void connected(void *user, int fd, const LyError *error)
         ly_client_carrier_made(client, ly_carrier_new_fds(client->loop, fd, fd, NULL));
     } else if (client->attempts_left) {
         ly_log(ly_client_log(client), LY_LOG_INFO, "%s; trying again", error->message);
-        ly_client_set_timer(client, ly_loop_now_us(client->loop) + SECOND_US);
+        ly_timer_set(client->timer, ly_loop_now_us(client->loop) + SECOND_US);
     } else {
         ly_client_end(client, error, false);
     }
@@ -145,7 +145,8 @@ static void start_proxy_command(LyClient *client)
 
 typedef struct LyJumpCarrier {
     LyCarrier carrier;
-    LyClient *client; /* the one above */
+    LyLoop *loop;
+    LyClient *client; /* the one above; NULL: it has ended, and this goes when its drive does */
     LyBuf input;
     size_t taken; /* of input */
     bool eof, want_read, want_write, writable;
@@ -156,7 +157,7 @@ static void jump_tell(LyJumpCarrier *jump)
 {
     if ((jump->want_read && (jump->input.len > jump->taken || jump->eof)) ||
         (jump->want_write && jump->writable))
-        ly_loop_defer(jump->client->loop, &jump->task);
+        ly_loop_defer(jump->loop, &jump->task);
 }
 
 static void jump_task(void *user)
@@ -181,7 +182,7 @@ static ssize_t jump_read(LyCarrier *carrier, void *data, size_t len)
         ly_buf_clear(&jump->input);
         jump->taken = 0;
     }
-    if (jump->client->jump_channel) {
+    if (jump->client && jump->client->jump_channel) {
         ly_channel_consumed(jump->client->jump_channel, count);
         ly_client_flush(jump->client->jump);
     }
@@ -192,7 +193,7 @@ static ssize_t jump_write(LyCarrier *carrier, const void *data, size_t len)
 {
     LyJumpCarrier *jump = (LyJumpCarrier *)carrier;
     LyBytes part = ly_bytes(data, len);
-    if (!jump->client->jump_channel)
+    if (!jump->client || !jump->client->jump_channel)
         return -EPIPE;
     size_t count = ly_channel_send(jump->client->jump_channel, &part, 1);
     ly_client_flush(jump->client->jump);
@@ -217,8 +218,9 @@ static void jump_want_write(LyCarrier *carrier, bool want)
 static void jump_free(LyCarrier *carrier)
 {
     LyJumpCarrier *jump = (LyJumpCarrier *)carrier;
-    ly_loop_undefer(jump->client->loop, &jump->task);
-    jump->client->jump_carrier = NULL;
+    ly_loop_undefer(jump->loop, &jump->task);
+    if (jump->client)
+        jump->client->jump_carrier = NULL;
     ly_buf_free(&jump->input);
     ly_free(jump);
 }
@@ -235,12 +237,13 @@ static void jump_opened(LyClient *client)
 {
     LyJumpCarrier *jump = ly_new(LyJumpCarrier);
     jump->carrier.class = &jump_class;
+    jump->loop = client->loop;
     jump->client = client;
     jump->input.limit = JUMP_WINDOW_MAX * 3;
     jump->writable = true;
     jump->task = (LyTask){.func = jump_task, .user = jump};
     client->jump_carrier = jump;
-    ly_client_set_timer(client, UINT64_MAX);
+    ly_timer_set(client->timer, UINT64_MAX);
     ly_client_carrier_made(client, &jump->carrier);
 }
 
@@ -265,7 +268,7 @@ static void jump_lost(LyClient *client, const LyError *error, bool final)
         ly_transport_carrier_lost(ly_session_transport(client->session), &told);
     else
         ly_client_end(client, &told, final);
-    ly_client_resume(client);
+    ly_client_flush(client);
 }
 
 static void jump_event(void *user, const LyConnectionEvent *event)
@@ -340,7 +343,7 @@ static void jump_ready(void *user)
                                            LY_BYTES("direct-tcpip"), ly_buf_bytes(&data), &options);
     ly_buf_free(&data);
     start_clock(client);
-    ly_client_set_timer(client, client->until_us);
+    ly_timer_set(client->timer, client->until_us);
     ly_client_leave(client);
 }
 
@@ -418,6 +421,9 @@ void ly_client_release_way(LyClient *client)
         ly_channel_set_user(client->jump_channel, NULL);
     }
     client->jump_channel = NULL;
+    if (client->jump_carrier)
+        client->jump_carrier->client = NULL;
+    client->jump_carrier = NULL;
     ly_client_free(client->jump);
     client->jump = NULL;
 }

@@ -42,7 +42,7 @@ static void sign_done(void *data, bool cancelled)
         ly_client_enter(client);
         client->auth->job = NULL;
         job->signed_by_key(client, ly_buf_bytes(&job->signature), &job->error);
-        ly_client_resume(client);
+        ly_client_flush(client);
         ly_client_leave(client);
     }
     ly_key_unref(job->key);
@@ -91,7 +91,7 @@ static void decrypt_done(void *data, bool cancelled)
         ly_client_enter(client);
         client->auth->job = NULL;
         decrypted(client, job->key, &job->error);
-        ly_client_resume(client);
+        ly_client_flush(client);
         ly_client_leave(client);
     }
     if (job->key)
@@ -249,7 +249,7 @@ static void identities_listed(void *user, LyBytes reply, const LyError *error)
     make_candidates(client, identities, count);
     ly_free(identities);
     ly_auth_try_next(client);
-    ly_client_resume(client);
+    ly_client_flush(client);
     ly_client_leave(client);
 }
 
@@ -404,7 +404,7 @@ static void agent_signed(void *user, LyBytes reply, const LyError *error)
         client->auth->current->agent = false;
         sign(client); /* by the file, if there is one */
     }
-    ly_client_resume(client);
+    ly_client_flush(client);
     ly_client_leave(client);
 }
 

@@ -1,16 +1,13 @@
-/* A client's life, and the bytes between its carrier and its session. */
+/* A client's life: from the carrier to the session over it, its events, and its end. */
 #include "loop/client-private.h"
-
-#include <errno.h>
-#include <string.h>
 
 #include "base/memory.h"
 
-#define INPUT_AT_ONCE ((size_t)1 << 20) /* bytes handled before others get their turn */
 #define HANDSHAKE_US (120 * (uint64_t)1000000)
+/* What a server may think about the sign-in, all answers together, whatever ConnectTimeout says: somebody may
+ * have to press a button on a telephone. */
+#define AUTH_US (60 * (uint64_t)1000000)
 #define SECOND_US ((uint64_t)1000000)
-
-static void carrier_ready(void *user, unsigned events);
 
 const LyLog *ly_client_log(const LyClient *client)
 {
@@ -33,36 +30,12 @@ static void start_run(void *user)
     ly_client_leave(client);
 }
 
-static void flush_output(LyClient *client);
-
-static void flush_run(void *user)
-{
-    LyClient *client = user;
-    ly_client_enter(client);
-    flush_output(client);
-    ly_client_leave(client);
-}
-
 static void timer_run(void *user)
 {
     LyClient *client = user;
-    client->timer_us = UINT64_MAX;
     ly_client_enter(client);
-    if (client->session) {
-        ly_session_tick(client->session, ly_loop_now_us(client->loop));
-        ly_client_resume(client);
-    } else {
-        ly_client_timed_out(client);
-    }
+    ly_client_timed_out(client);
     ly_client_leave(client);
-}
-
-void ly_client_set_timer(LyClient *client, uint64_t at_us)
-{
-    if (client->timer_us == at_us)
-        return;
-    client->timer_us = at_us;
-    ly_timer_set(client->timer, at_us);
 }
 
 LyClient *ly_client_new_over(LyLoop *loop, LyDestination *destination, LyCarrier *carrier,
@@ -74,9 +47,7 @@ LyClient *ly_client_new_over(LyLoop *loop, LyDestination *destination, LyCarrier
     client->events = *events;
     client->carrier = carrier;
     client->start = (LyTask){.func = start_run, .user = client};
-    client->flush = (LyTask){.func = flush_run, .user = client};
     client->timer = ly_timer_new(loop, timer_run, client);
-    client->timer_us = UINT64_MAX;
     ly_loop_defer(loop, &client->start);
     return client;
 }
@@ -91,7 +62,8 @@ static void release_connection(LyClient *client)
     client->answered = NULL;
     ly_auth_free(client->auth);
     client->auth = NULL;
-    ly_session_free(client->session);
+    ly_drive_free(client->drive);
+    client->drive = NULL;
     client->session = NULL;
     if (client->host_key)
         ly_key_unref(client->host_key);
@@ -99,32 +71,15 @@ static void release_connection(LyClient *client)
     ly_carrier_free(client->carrier);
     client->carrier = NULL;
     ly_client_release_way(client);
-    ly_client_set_timer(client, UINT64_MAX);
+    ly_timer_set(client->timer, UINT64_MAX);
     ly_loop_undefer(client->loop, &client->start);
-    ly_loop_undefer(client->loop, &client->flush);
-}
-
-/* One attempt to send what is there: farewells are not waited for. */
-static void write_last(LyClient *client)
-{
-    if (!client->session || !client->carrier)
-        return;
-    LyBytes out;
-    while ((out = ly_session_output(client->session)).len) {
-        ssize_t count = ly_carrier_write(client->carrier, out.data, out.len);
-        if (count <= 0)
-            return;
-        ly_session_output_done(client->session, (size_t)count);
-    }
 }
 
 static void destroy(LyClient *client)
 {
-    if (client->session && client->carrier) {
+    if (client->session)
         ly_transport_disconnect(ly_session_transport(client->session), SSH_DISCONNECT_BY_APPLICATION,
                                 "closed by the user");
-        write_last(client);
-    }
     release_connection(client);
     ly_timer_free(client->timer);
     ly_algorithms_clear(&client->algorithms);
@@ -157,9 +112,8 @@ void ly_client_end(LyClient *client, const LyError *error, bool final)
 {
     if (client->ended || client->dead)
         return;
-    LyError copy = *error; /* may live in the session */
+    LyError copy = *error; /* may live in what is released */
     client->ended = true;
-    write_last(client);
     release_connection(client);
     client->events.closed(client->events.user, &copy, final);
 }
@@ -196,8 +150,7 @@ void ly_client_answer(LyClient *client, const char *answer)
     client->answered = NULL;
     ly_client_enter(client);
     answered(client, answer);
-    if (!client->draining)
-        ly_client_resume(client);
+    ly_client_flush(client);
     ly_client_leave(client);
 }
 
@@ -238,38 +191,6 @@ static void choose_algorithms(LyClient *client)
     ly_buf_free(&preferred);
 }
 
-void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
-{
-    LyDestination *destination = client->destination;
-    uint64_t now_us = ly_loop_now_us(client->loop), rekey_bytes, rekey_seconds;
-    ly_config_rekey_limit(destination->config, &rekey_bytes, &rekey_seconds);
-    choose_algorithms(client);
-    uint64_t left_us = client->until_us == UINT64_MAX || !client->until_us ? HANDSHAKE_US
-                       : client->until_us > now_us                         ? client->until_us - now_us
-                                                                           : 1;
-    LySessionOptions options = {
-        .transport = {.role = LY_CLIENT,
-                      .crypto = destination->crypto,
-                      .algorithms = &client->algorithms,
-                      .rekey_bytes = rekey_bytes,
-                      .rekey_us = rekey_seconds * SECOND_US,
-                      .handshake_timeout_us = left_us,
-                      .log = destination->log},
-        .connection = {.keepalive_us = setting(client, LY_CONFIG_SERVER_ALIVE_INTERVAL, 15) * SECOND_US,
-                       .keepalive_count = (unsigned)setting(client, LY_CONFIG_SERVER_ALIVE_COUNT_MAX, 3)},
-        .user = ly_bytes_str(destination->user),
-    };
-    LyError error = {0};
-    client->carrier = carrier;
-    client->session = ly_session_new(&options, now_us, &error);
-    if (!client->session) {
-        ly_client_end(client, &error, true);
-        return;
-    }
-    ly_carrier_start(carrier, carrier_ready, client);
-    ly_client_resume(client);
-}
-
 /* Signing in was refused, or cannot ever work: another attempt would only ask, or lock, again. */
 static bool is_final(const LyClient *client, const LyError *error)
 {
@@ -278,12 +199,21 @@ static bool is_final(const LyClient *client, const LyError *error)
             error->code == LY_ERROR_UNSUPPORTED || error->reason == SSH_DISCONNECT_KEY_EXCHANGE_FAILED);
 }
 
+/* Reasons of a DISCONNECT during the sign-in that say nothing about who signs in: too late, too many, going
+ * down. */
+static bool is_refusal(uint32_t reason)
+{
+    return reason != 0 && reason != SSH_DISCONNECT_BY_APPLICATION &&
+           reason != SSH_DISCONNECT_CONNECTION_LOST && reason != SSH_DISCONNECT_TOO_MANY_CONNECTIONS;
+}
+
 static void session_closed(LyClient *client, const LyError *error)
 {
     LyError told = *error;
     if (told.code == LY_ERROR_AUTH || told.code == LY_ERROR_HOST_KEY) {
         /* these sentences name the host */
-    } else if (client->auth && !client->ready && told.code == LY_ERROR_DISCONNECT && told.reason) {
+    } else if (client->auth && !client->ready && told.code == LY_ERROR_DISCONNECT &&
+               is_refusal(told.reason)) {
         /* "Too many authentication failures" comes as a DISCONNECT */
         LyBuf sentence = {0};
         ly_auth_sentence(client, &sentence);
@@ -302,40 +232,18 @@ static void session_closed(LyClient *client, const LyError *error)
 
 static void transport_event(LyClient *client, const LyTransportEvent *event)
 {
-    switch (event->type) {
-    case LY_TRANSPORT_HOST_KEY:
+    ly_drive_log(client->drive, ly_client_log(client), client->destination->name, event);
+    if (event->type == LY_TRANSPORT_HOST_KEY)
         ly_client_check_host_key(client, event->key);
-        break;
-    case LY_TRANSPORT_IDENT:
-        ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s is %s", client->destination->name,
-               LY_PRINTABLE(event->bytes));
-        break;
-    case LY_TRANSPORT_DEBUG_TEXT:
-        ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s says: %s", client->destination->name,
-               LY_PRINTABLE(event->bytes));
-        break;
-    case LY_TRANSPORT_NEWKEYS:
-        if (event->initial) {
-            const LyNegotiated *names = ly_transport_negotiated(ly_session_transport(client->session));
-            ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s: %.*s, %.*s, %.*s", client->destination->name,
-                   (int)names->kex.len, (const char *)names->kex.data, (int)names->host_key.len,
-                   (const char *)names->host_key.data, (int)names->cipher[0].len,
-                   (const char *)names->cipher[0].data);
-            client->auth = ly_new(LyAuth);
-        }
-        break;
-    default:
-        break;
-    }
+    else if (event->type == LY_TRANSPORT_NEWKEYS && event->initial)
+        client->auth = ly_new(LyAuth);
 }
 
-static void dispatch(LyClient *client, const LySessionEvent *event)
+static void drive_event(void *user, const LySessionEvent *event)
 {
+    LyClient *client = user;
+    ly_client_enter(client);
     switch (event->type) {
-    case LY_SESSION_CONNECTION:
-        if (client->events.event)
-            client->events.event(client->events.user, &event->connection);
-        break;
     case LY_SESSION_TRANSPORT:
         transport_event(client, &event->transport);
         break;
@@ -348,135 +256,72 @@ static void dispatch(LyClient *client, const LySessionEvent *event)
         if (client->events.ready)
             client->events.ready(client->events.user);
         break;
-    case LY_SESSION_CLOSED:
-        session_closed(client, event->error);
+    case LY_SESSION_CONNECTION:
+        if (client->events.event)
+            client->events.event(client->events.user, &event->connection);
         break;
     default:
         break;
     }
+    ly_client_leave(client);
 }
 
-static void drain(LyClient *client)
+static void drive_iterated(void *user)
 {
-    LySessionEvent event;
-    if (client->draining)
-        return;
-    client->draining = true;
-    while (!client->dead && client->session && ly_session_next(client->session, &event))
-        dispatch(client, &event);
-    client->draining = false;
+    LyClient *client = user;
+    ly_client_enter(client);
+    if (client->ready && client->events.iterated)
+        client->events.iterated(client->events.user);
+    ly_client_leave(client);
 }
 
-static void carrier_lost(LyClient *client, int failure)
+static void drive_closed(void *user, const LyError *error)
 {
+    LyClient *client = user;
+    ly_client_enter(client);
+    session_closed(client, error);
+    ly_client_leave(client);
+}
+
+void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
+{
+    LyDestination *destination = client->destination;
+    uint64_t now_us = ly_loop_now_us(client->loop), rekey_bytes, rekey_seconds;
+    ly_config_rekey_limit(destination->config, &rekey_bytes, &rekey_seconds);
+    choose_algorithms(client);
+    uint64_t connect_us = setting(client, LY_CONFIG_CONNECT_TIMEOUT, 0) * SECOND_US;
+    bool timed = connect_us && client->until_us && client->until_us != UINT64_MAX;
+    uint64_t left_us = timed && client->until_us > now_us ? client->until_us - now_us : 0;
+    LySessionOptions options = {
+        .transport = {.role = LY_CLIENT,
+                      .crypto = destination->crypto,
+                      .algorithms = &client->algorithms,
+                      .rekey_bytes = rekey_bytes,
+                      .rekey_us = rekey_seconds * SECOND_US,
+                      .handshake_timeout_us = timed ? connect_us : HANDSHAKE_US,
+                      .handshake_spent_us = timed ? connect_us - LY_MIN(left_us, connect_us) : 0,
+                      .log = destination->log},
+        .connection = {.keepalive_us = setting(client, LY_CONFIG_SERVER_ALIVE_INTERVAL, 15) * SECOND_US,
+                       .keepalive_count = (unsigned)setting(client, LY_CONFIG_SERVER_ALIVE_COUNT_MAX, 3)},
+        .user = ly_bytes_str(destination->user),
+        .auth_timeout_us = connect_us ? LY_MAX(connect_us, AUTH_US) : HANDSHAKE_US,
+    };
     LyError error = {0};
-    ly_error_set(&error, LY_ERROR_IO, "the connection was lost: %s", strerror(failure));
-    error.system = failure;
-    ly_transport_carrier_lost(ly_session_transport(client->session), &error);
-}
-
-static void read_input(LyClient *client);
-
-/* A write failed: what the server said last may still be there to be read. */
-static void write_failed(LyClient *client, int failure)
-{
-    if (!client->input_ended)
-        read_input(client);
-    if (!client->dead && client->session && !ly_transport_is_closed(ly_session_transport(client->session)))
-        carrier_lost(client, failure);
-}
-
-/* As few write() calls as there are stretches of output; the rest goes when the carrier has room. */
-static void flush_output(LyClient *client)
-{
-    bool blocked = false;
-    ssize_t count = 0;
-    LyBytes out;
-    if (client->dead || !client->session || !client->carrier)
+    LyDriveEvents events = {
+        .event = drive_event, .iterated = drive_iterated, .closed = drive_closed, .user = client};
+    client->session = ly_session_new(&options, now_us, &error);
+    if (!client->session) {
+        ly_carrier_free(carrier);
+        ly_client_end(client, &error, true);
         return;
-    while (!blocked && (out = ly_session_output(client->session)).len) {
-        count = ly_carrier_write(client->carrier, out.data, out.len);
-        if (count > 0)
-            ly_session_output_done(client->session, (size_t)count);
-        blocked = count < (ssize_t)out.len;
     }
-    if (count < 0 && count != -EAGAIN) {
-        write_failed(client, (int)-count);
-        blocked = false;
-    }
-    drain(client); /* room may have made events: LY_CHANNEL_WINDOW */
-    if (client->dead || !client->session)
-        return;
-    if (client->want_write != blocked) {
-        client->want_write = blocked;
-        ly_carrier_want_write(client->carrier, blocked);
-    }
-    ly_client_set_timer(client, ly_session_deadline_us(client->session));
+    client->drive = ly_drive_new(client->loop, client->session, carrier, &events);
 }
 
 void ly_client_flush(LyClient *client)
 {
-    if (!client->dead && client->session)
-        ly_loop_defer(client->loop, &client->flush);
-}
-
-void ly_client_resume(LyClient *client)
-{
-    drain(client);
-    if (client->paused && client->session && !client->input_ended) {
-        client->paused = false;
-        ly_carrier_want_read(client->carrier, true);
-    }
-    ly_client_flush(client);
-}
-
-static void read_input(LyClient *client)
-{
-    size_t handled = 0, room = 0;
-    ssize_t count = 0;
-    do {
-        uint8_t *into = ly_session_input(client->session, &room);
-        if (!room) {
-            /* a question is open and the buffer is full: the rest waits in the carrier */
-            client->paused = true;
-            ly_carrier_want_read(client->carrier, false);
-            return;
-        }
-        count = ly_carrier_read(client->carrier, into, room);
-        if (count == -EAGAIN)
-            break;
-        if (count < 0)
-            carrier_lost(client, (int)-count);
-        else
-            ly_session_input_done(client->session, (size_t)count);
-        if (count == 0) {
-            /* the end comes once: a level-triggered carrier would tell it for ever */
-            client->input_ended = true;
-            ly_carrier_want_read(client->carrier, false);
-        }
-        drain(client);
-        handled += count > 0 ? (size_t)count : 0;
-        /* less than there was room for: the carrier is empty for now */
-    } while (count > 0 && (size_t)count == room && handled < INPUT_AT_ONCE && !client->dead &&
-             client->session);
-}
-
-static void carrier_ready(void *user, unsigned events)
-{
-    LyClient *client = user;
-    ly_client_enter(client);
-    if (client->session)
-        ly_session_tick(client->session, ly_loop_now_us(client->loop));
-    drain(client);
-    if ((events & LY_WRITABLE) && client->session && !client->dead)
-        flush_output(client);
-    if ((events & LY_READABLE) && client->session && !client->dead) {
-        read_input(client);
-        if (!client->dead && client->ready && client->session && client->events.iterated)
-            client->events.iterated(client->events.user);
-    }
-    ly_client_flush(client);
-    ly_client_leave(client);
+    if (client->drive)
+        ly_drive_wake(client->drive);
 }
 
 LySession *ly_client_session(LyClient *client)

@@ -52,8 +52,8 @@ void ly_client_free(LyClient *client);
 void ly_client_answer(LyClient *client, const char *answer);
 /* NULL before there is a carrier and after the end. */
 LySession *ly_client_session(LyClient *client);
-/* Bytes queued by ly_channel_send etc. outside of events are written at the end of the loop's iteration; this
- * is how to say so. */
+/* To be said after the session was used outside of events (ly_channel_send, ly_channel_consumed ...): what was
+ * queued is written at the end of the loop's iteration. Cheap; within events it is not needed. */
 void ly_client_flush(LyClient *client);
 
 #endif

@@ -216,6 +216,12 @@ void ly_destination_unref(LyDestination *destination)
     ly_free(destination);
 }
 
+void ly_destination_set_log_level(LyDestination *destination, LyLogLevel level)
+{
+    for (; destination; destination = destination->jump)
+        destination->log.level = level;
+}
+
 const LyConfig *ly_destination_config(const LyDestination *destination)
 {
     return destination->config;

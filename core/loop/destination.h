@@ -32,6 +32,9 @@ LyCrypto *ly_destination_crypto(const LyDestination *destination);
 /* The hop that carries this one; NULL: none. */
 LyDestination *ly_destination_jump(const LyDestination *destination);
 
+/* How talkative its log and its hops' are, once the program knows what LogLevel says. */
+void ly_destination_set_log_level(LyDestination *destination, LyLogLevel level);
+
 /* "user@host port 22" for messages. */
 const char *ly_destination_name(const LyDestination *destination);
 

@@ -323,20 +323,35 @@ void ly_prompter_leave_terminal(LyPrompter *prompter)
     prompter->use_terminal = false;
 }
 
-void ly_prompter_free(LyPrompter *prompter)
+static void stop_asking(LyPrompter *prompter)
 {
-    if (!prompter)
-        return;
     if (prompter->terminal) {
         eventfd_write(prompter->terminal->wake, 1);
         ly_job_cancel(prompter->job);
     }
+    prompter->terminal = NULL;
+    prompter->job = NULL;
     if (prompter->askpass)
         ly_child_kill(prompter->askpass, SIGTERM);
     askpass_release(prompter);
     ly_secret_free(prompter->answer);
+    prompter->answer = NULL;
     ly_loop_undefer(prompter->loop, &prompter->nobody);
+    prompter->done = NULL;
+}
+
+void ly_prompter_free(LyPrompter *prompter)
+{
+    if (!prompter)
+        return;
+    stop_asking(prompter);
     ly_free(prompter);
+}
+
+void ly_prompter_cancel(LyPrompter *prompter, void *user)
+{
+    if (prompter && prompter->done && prompter->user == user)
+        stop_asking(prompter);
 }
 
 void ly_prompter_ask(LyPrompter *prompter, const char *text, bool echo, bool confirm,

@@ -18,6 +18,9 @@ void ly_prompter_leave_terminal(LyPrompter *prompter);
  * `confirm`: a yes/no question (SSH_ASKPASS_PROMPT=confirm). */
 void ly_prompter_ask(LyPrompter *prompter, const char *text, bool echo, bool confirm,
                      void (*done)(void *user, const char *answer), void *user);
+/* Whoever asked is gone: `done` is not called any more, the dialog or the terminal's question ends. Nothing
+ * when no question of `user` is open. */
+void ly_prompter_cancel(LyPrompter *prompter, void *user);
 /* Shows a line on the terminal (banners); nothing without one. */
 void ly_prompter_show(LyPrompter *prompter, const char *text);
 

@@ -58,7 +58,7 @@ static void accept_user(LyServer *server, LyBytes user, const char *method, cons
     ly_userauth_server_accept(userauth(server));
 }
 
-/* --- keys --- */
+/* ---- keys ---- */
 
 enum { SK_TOUCHED = 1, SK_VERIFIED = 4 }; /* PROTOCOL.u2f: flags of the authenticator data */
 
@@ -108,7 +108,7 @@ static void authenticate_key(LyServer *server, const LyUserauthRequest *request)
     ly_authorization_clear(&authorization);
 }
 
-/* --- passwords --- */
+/* ---- passwords ---- */
 
 static bool password_right(LyServer *server, LyBytes user, LyBytes password)
 {

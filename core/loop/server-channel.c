@@ -55,7 +55,7 @@ static void open_requested(LyServer *server, const LyConnectionEvent *event)
     ly_channel_accept(event->channel, &options, (LyBytes){0});
 }
 
-/* --- requests on a session channel --- */
+/* ---- requests on a session channel ---- */
 
 static bool has_nul(LyBytes bytes)
 {
@@ -207,7 +207,7 @@ static void request_received(LyServerChannel *channel, const LyConnectionEvent *
         ly_channel_reply(event->channel, success);
 }
 
-/* --- global requests --- */
+/* ---- global requests ---- */
 
 static void global_received(LyServer *server, const LyConnectionEvent *event)
 {

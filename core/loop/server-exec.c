@@ -47,7 +47,7 @@ static void wake(Exec *exec)
     ly_drive_wake(exec->channel->server->drive);
 }
 
-/* --- the end --- */
+/* ---- the end ---- */
 
 static const struct {
     int number;
@@ -87,7 +87,7 @@ static void finish_if_done(Exec *exec)
     wake(exec);
 }
 
-/* --- stdout and stderr --- */
+/* ---- stdout and stderr ---- */
 
 static void output_end(Output *output)
 {
@@ -144,7 +144,7 @@ static void exec_window(LyServerChannel *channel)
     finish_if_done(exec);
 }
 
-/* --- stdin --- */
+/* ---- stdin ---- */
 
 static void input_end(Exec *exec)
 {
@@ -210,7 +210,7 @@ static void exec_eof(LyServerChannel *channel)
         input_end(exec);
 }
 
-/* --- the child --- */
+/* ---- the child ---- */
 
 static void signal_group(Exec *exec, int number)
 {
@@ -267,7 +267,7 @@ static const LyServerProgramClass exec_class = {
     .free = exec_free,
 };
 
-/* --- starting --- */
+/* ---- starting ---- */
 
 typedef struct Variables {
     char *list[VARIABLES_MAX + 1]; /* NULL-terminated */

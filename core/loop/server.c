@@ -4,30 +4,12 @@
 
 #include "base/memory.h"
 
-static void transport_event(LyServer *server, const LyTransportEvent *event)
-{
-    const LyLog *log = &server->options->log;
-    if (event->type == LY_TRANSPORT_IDENT) {
-        ly_log(log, LY_LOG_DEBUG, "%s: it is %s", server->name, LY_PRINTABLE(event->bytes));
-    } else if (event->type == LY_TRANSPORT_NEWKEYS) {
-        const LyNegotiated *names =
-            ly_transport_negotiated(ly_session_transport(ly_drive_session(server->drive)));
-        ly_log(log, LY_LOG_DEBUG, "%s: %s, %s, in %s %s %s, out %s %s %s", server->name,
-               LY_PRINTABLE(names->kex), LY_PRINTABLE(names->host_key), LY_PRINTABLE(names->cipher[0]),
-               LY_PRINTABLE(names->mac[0]), LY_PRINTABLE(names->compression[0]),
-               LY_PRINTABLE(names->cipher[1]), LY_PRINTABLE(names->mac[1]),
-               LY_PRINTABLE(names->compression[1]));
-    } else if (event->type == LY_TRANSPORT_DEBUG_TEXT) {
-        ly_log(log, LY_LOG_DEBUG, "%s says: %s", server->name, LY_PRINTABLE(event->bytes));
-    }
-}
-
 static void drive_event(void *user, const LySessionEvent *event)
 {
     LyServer *server = user;
     switch (event->type) {
     case LY_SESSION_TRANSPORT:
-        transport_event(server, &event->transport);
+        ly_drive_log(server->drive, &server->options->log, server->name, &event->transport);
         break;
     case LY_SESSION_USERAUTH_SERVER:
         ly_server_authenticate(server, &event->request);

@@ -18,8 +18,8 @@ typedef struct LyServerOptions {
     const char *password_file;   /* "user:password" lines, read anew; for password and keyboard-interactive.
                                     NULL: neither */
     const char *root;            /* SFTP's "/"; commands and shells are off. NULL: the whole file system */
-    const char
-        *force_command; /* whatever is asked for, this runs ("internal-sftp": SFTP); NULL: nothing forced */
+    /* whatever is asked for, this runs ("internal-sftp": SFTP); NULL: nothing forced */
+    const char *force_command;
     uint32_t max_sessions;   /* session channels open at once; 0: 64 */
     bool announce_host_keys; /* hostkeys-00@openssh.com after the sign-in, and its proofs */
     LyLog log;               /* who signed in and how, what went wrong */

@@ -15,7 +15,7 @@ struct LySession {
     LyConnectionOptions connection_options;
     uint64_t auth_timeout_us, auth_left_us;
     uint64_t auth_from_us; /* since when auth_left_us runs down */
-    bool auth_runs;
+    bool auth_runs, is_server;
 };
 
 LySession *ly_session_new(const LySessionOptions *options, uint64_t now_us, LyError *error)
@@ -33,6 +33,7 @@ LySession *ly_session_new(const LySessionOptions *options, uint64_t now_us, LyEr
     session->userauth_options.banner = session->banner;
     session->connection_options = options->connection;
     session->auth_timeout_us = session->auth_left_us = options->auth_timeout_us;
+    session->is_server = options->transport.role == LY_SERVER;
     return session;
 }
 
@@ -50,8 +51,7 @@ void ly_session_free(LySession *session)
     ly_free(session);
 }
 
-/* --- bytes
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 uint8_t *ly_session_input(LySession *session, size_t *room)
 {
@@ -75,17 +75,17 @@ void ly_session_output_done(LySession *session, size_t len)
     ly_transport_output_done(session->transport, len);
 }
 
-/* --- time
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
-/* Does the sign-in's clock run? A server's does from NEWKEYS to SUCCESS; a client's stands while its user is
- * asked. */
+/* Does the sign-in's clock run? A server's does from the connection's begin to SUCCESS; a client's from
+ * NEWKEYS, and it stands while its user is asked. */
 static bool auth_waits(const LySession *session)
 {
     if (!session->auth_timeout_us || session->connection || ly_transport_is_closed(session->transport))
         return false;
-    return session->server ? !ly_userauth_server_is_done(session->server)
-                           : session->client && ly_userauth_client_is_waiting(session->client);
+    if (session->is_server)
+        return !session->server || !ly_userauth_server_is_done(session->server);
+    return session->client && ly_userauth_client_is_waiting(session->client);
 }
 
 /* Books the time that ran since the last look; called with the old time before it changes, and with the new
@@ -127,8 +127,7 @@ void ly_session_tick(LySession *session, uint64_t now_us)
         ly_connection_tick(session->connection, now_us);
 }
 
-/* --- events
- * --------------------------------------------------------------------------------------------------- */
+/* ---- events ---- */
 
 static bool give_ready(LySession *session, LySessionEvent *event)
 {

@@ -14,8 +14,8 @@ typedef struct LySessionOptions {
     LyConnectionOptions connection;
     LyBytes user;                     /* client */
     LyUserauthServerOptions userauth; /* server */
-    uint64_t auth_timeout_us; /* server: login grace time from NEWKEYS to SUCCESS. Client: the same, paused
-                                 while a question is open. 0: none */
+    uint64_t auth_timeout_us; /* server: login grace time from the connection's begin to SUCCESS. Client: from
+                                 NEWKEYS, paused while a question is open. 0: none */
 } LySessionOptions;
 
 LySession *ly_session_new(const LySessionOptions *options, uint64_t now_us, LyError *error);

@@ -6,8 +6,8 @@
 #include "sftp/numbers.h"
 
 typedef struct LySftpAttrs {
-    uint32_t
-        flags; /* SSH_FILEXFER_ATTR_*: which fields below are set (extended ones are read over and dropped) */
+    /* SSH_FILEXFER_ATTR_*: which fields below are set (extended ones are read over and dropped) */
+    uint32_t flags;
     uint64_t size; /* bytes */
     uint32_t uid, gid;
     uint32_t permissions;  /* st_mode with type bits */

@@ -6,8 +6,8 @@
 #define PENDING_MAX ((size_t)64 << 20)
 #define PACKET_HEAD_LEN 5 /* length, type */
 #define DATA_HEAD_LEN 13  /* length, type, id, length of the data */
-#define TRANSFER_MAX                                                                                         \
-    261120u /* the most data that a packet of LY_SFTP_PACKET_MAX has room for, as OpenSSH counts */
+/* The most data that a packet of LY_SFTP_PACKET_MAX has room for, as OpenSSH counts. */
+#define TRANSFER_MAX 261120u
 #define TRANSFER_GUESS 32768u /* filexfer-02 section 3: what every server must take */
 #define PACKET_GUESS 34000u
 #define TRANSFER_MIN 1024u /* a server that says less is not believed */

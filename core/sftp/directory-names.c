@@ -12,6 +12,8 @@
 #include "base/memory.h"
 #include "sftp/directory-private.h"
 
+#define IDS_MAX 1024 /* users, and groups, whose names one request looks up */
+
 static uint32_t seconds(time_t time)
 {
     return time < 0 ? 0 : (uint64_t)time > UINT32_MAX ? UINT32_MAX : (uint32_t)time;
@@ -283,12 +285,16 @@ void ly_sftp_serve_home_directory(LySftpRequest *request)
 
 typedef const char *NameOf(LySftpDirectory *directory, uint32_t id);
 
+/* Each id may cost a look into the user database; those behind the first few have no name then, which the
+ * protocol allows for. */
 static bool put_names(LySftpDirectory *directory, LyBytes ids, NameOf *name_of, LyBuf *payload)
 {
     LyReader reader = ly_reader(ids);
     size_t mark = ly_put_string_begin(payload);
-    while (reader.len && !reader.failed && !payload->failed)
-        ly_put_cstring(payload, name_of(directory, ly_get_u32(&reader)));
+    for (size_t i = 0; reader.len && !reader.failed && !payload->failed; i++) {
+        uint32_t id = ly_get_u32(&reader);
+        ly_put_cstring(payload, i < IDS_MAX ? name_of(directory, id) : "");
+    }
     ly_put_string_end(payload, mark);
     return !reader.failed;
 }

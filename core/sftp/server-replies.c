@@ -133,7 +133,7 @@ bool ly_sftp_reply_names_add(LySftpRequest *request, LyBytes filename, LyBytes l
     LySftpServerJob *job = job_of(request);
     size_t before = job->reply.len;
     /* The first entry gets the whole packet, so that one that is long is not put off for ever. */
-    size_t room = (job->name_count ? NAMES_MAX : REPLY_MAX) - before;
+    size_t most = job->name_count ? NAMES_MAX : REPLY_MAX, room = most > before ? most - before : 0;
     if (filename.len > room || longname.len > room - filename.len || filename.len + longname.len + 64 > room)
         return false;
     ly_put_string(&job->reply, filename);

@@ -116,7 +116,8 @@ static bool ping_received(LyTransport *t, LyBytes payload, LyTransportEvent *eve
     if (!ly_reader_done(&reader))
         return malformed(t, SSH_MSG_PING);
     ly_store_u32(head + 1, (uint32_t)data.len);
-    ly_transport_send(t, (LyBytes[]){ly_bytes(head, sizeof head), data}, 2);
+    if (ly_transport_may_answer(t))
+        ly_transport_send(t, (LyBytes[]){ly_bytes(head, sizeof head), data}, 2);
     return false;
 }
 

@@ -131,8 +131,8 @@ struct LyTransport {
     LyStream in, out;
     LyBuf inflated, deflated;
     LyBuf pending; /* payloads (uint32 length first) that wait for NEWKEYS */
-    size_t
-        delayed_mark; /* delayed compression starts behind this many bytes of `pending`; 0: nothing waits */
+    /* delayed compression starts behind this many bytes of `pending`; 0: nothing waits */
+    size_t delayed_mark;
     uint8_t random_pool[256];
     size_t random_used;
     uint32_t event_seq; /* of the packet handed out last */
@@ -203,6 +203,9 @@ void ly_kex_host_key_accepted(LyTransport *t);
 void ly_kex_clear(LyExchange *kex);
 
 /* ---- transport.c ---- */
+/* Before sign-in: false, after failing the transport, when the peer lets too much of what it made us say
+ * wait. */
+bool ly_transport_may_answer(LyTransport *t);
 /* Seals what waited for NEWKEYS. */
 void ly_transport_send_pending(LyTransport *t);
 /* Starts a key exchange if one is due. */

@@ -10,6 +10,7 @@
 #define REKEY_PACKETS ((uint64_t)1 << 31)
 #define MAX_PACKET_LEN (((size_t)256 << 10) + 1024)
 #define MIN_MAX_PACKET_LEN ((size_t)35000) /* RFC 4253 6.1: what everyone must take */
+#define ANSWERS_MAX ((size_t)1 << 20)      /* bytes */
 #define MAX_OUTPUT_LEN ((size_t)64 << 20)
 #define EXTENSIONS_MAX ((size_t)64 << 10) /* bytes kept of a peer's EXT_INFO */
 
@@ -63,7 +64,10 @@ LyTransport *ly_transport_new(const LyTransportOptions *options, uint64_t now_us
     t->max_output_len = options->max_output_len ? options->max_output_len : MAX_OUTPUT_LEN;
     t->require_strict_kex = options->require_strict_kex;
     t->now_us = now_us;
-    t->handshake_deadline_us = t->handshake_timeout_us ? now_us + t->handshake_timeout_us : UINT64_MAX;
+    t->handshake_deadline_us =
+        t->handshake_timeout_us
+            ? now_us + t->handshake_timeout_us - LY_MIN(options->handshake_spent_us, t->handshake_timeout_us)
+            : UINT64_MAX;
     t->in.protection = ly_protection_new_none();
     t->out.protection = ly_protection_new_none();
     t->in.bytes_max = t->out.bytes_max = UINT64_MAX;
@@ -315,12 +319,22 @@ void ly_transport_rekey(LyTransport *t)
     ly_transport_rekey_if_due(t);
 }
 
+/* Who has not signed in and does not read either gets no 64 MiB of answers kept for it. */
+bool ly_transport_may_answer(LyTransport *t)
+{
+    size_t waiting = ly_transport_output_len(t);
+    return t->authenticated || waiting <= ANSWERS_MAX ||
+           ly_transport_fail(t, LY_ERROR_LIMIT, SSH_DISCONNECT_PROTOCOL_ERROR,
+                             "the %s asks without reading the answers: %zu bytes wait",
+                             ly_transport_peer_name(t), waiting);
+}
+
 void ly_transport_unimplemented(LyTransport *t)
 {
     uint8_t message[5] = {SSH_MSG_UNIMPLEMENTED};
     LyBytes part = ly_bytes(message, sizeof message);
     ly_store_u32(message + 1, t->event_seq);
-    if (!t->closed)
+    if (!t->closed && ly_transport_may_answer(t))
         ly_packet_seal(t, &part, 1); /* legal in a key exchange too */
 }
 

@@ -29,6 +29,7 @@ typedef struct LyTransportOptions { /* copied, references taken */
     uint64_t rekey_packets;        /* 0: 2^31 */
     uint64_t rekey_us;             /* time between key exchanges; 0: none */
     uint64_t handshake_timeout_us; /* until the first NEWKEYS; 0: none; paused while a question is open */
+    uint64_t handshake_spent_us;   /* how much of it connecting took already */
     /* Largest packet_length accepted, and bound of inflated payloads; 0: 256 KiB + 1024; at least 35000. */
     size_t max_packet_len;
     /* Output held at most (what waits for NEWKEYS included) before the session fails; 0: 64 MiB. */

@@ -91,8 +91,7 @@ static bool violation(LyUserauthClient *auth, const char *what)
                              "the server broke the sign-in protocol: %s", what);
 }
 
-/* --- attempts
- * ------------------------------------------------------------------------------------------------ */
+/* ---- attempts ---- */
 
 /* An attempt out of turn is the caller's mistake, and said so instead of confusing the server. */
 static bool begin(LyUserauthClient *auth, Attempt attempt)
@@ -241,8 +240,7 @@ void ly_userauth_info_response(LyUserauthClient *auth, const LyBytes *responses,
     send_request(auth, &payload);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static bool service_accept_received(LyUserauthClient *auth, LyBytes payload, LyUserauthClientEvent *event)
 {

@@ -96,8 +96,7 @@ static bool violation(LyUserauthServer *auth, const char *what)
                              "the client broke the sign-in protocol: %s", what);
 }
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void send_banner(LyUserauthServer *auth)
 {
@@ -210,8 +209,7 @@ void ly_userauth_server_info_request(LyUserauthServer *auth, LyBytes name, LyByt
     send_answer(auth, &payload);
 }
 
-/* --- requests
- * ------------------------------------------------------------------------------------------------ */
+/* ---- requests ---- */
 
 static bool service_request_received(LyUserauthServer *auth, LyBytes payload)
 {

@@ -1,11 +1,13 @@
-/* connect [-46v] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST COMMAND...:
+/* connect [-46sv] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST COMMAND...:
  * signs in as ssh(1) does and runs a command; its output is printed, its exit status passed on; 255 when
  * there is no connection, 254 when it is final. With -n, that many connections to the same destination follow
- * one another. */
+ * one another. With -s, all of stdin is read and sent to the command.
+ * connect -Q kex|key|cipher|mac|compression|sig: the names that can be configured, one a line. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -16,7 +18,8 @@ typedef struct Program {
     LyLoop *loop;
     LyClient *client;
     LyPrompter *prompter;
-    LyBuf command;
+    LyBuf command, input;
+    size_t input_sent; /* bytes */
     int status;
     bool talkative;
 } Program;
@@ -46,13 +49,29 @@ static void ready(void *user)
                     (LyBytes){0}, &options);
 }
 
+static void send_input(Program *program, LyChannel *channel)
+{
+    if (program->input_sent > program->input.len)
+        return;
+    LyBytes rest = ly_bytes_slice(ly_buf_bytes(&program->input), program->input_sent, program->input.len);
+    program->input_sent += ly_channel_send(channel, &rest, 1);
+    if (program->input_sent == program->input.len) {
+        ly_channel_eof(channel);
+        program->input_sent++; /* once */
+    }
+}
+
 static void event(void *user, const LyConnectionEvent *happened)
 {
     Program *program = user;
     switch (happened->type) {
     case LY_CHANNEL_OPENED:
         ly_channel_exec(happened->channel, ly_buf_bytes(&program->command), 1);
-        ly_channel_eof(happened->channel);
+        program->input_sent = 0;
+        send_input(program, happened->channel);
+        break;
+    case LY_CHANNEL_WINDOW:
+        send_input(program, happened->channel);
         break;
     case LY_CHANNEL_DATA:
     case LY_CHANNEL_STDERR:
@@ -115,6 +134,34 @@ static int run(Program *program, const LyDestinationOptions *options, int times)
     return program->status;
 }
 
+static int query(const char *what)
+{
+    static const char *const kinds[LY_ALGORITHMS_COUNT] = {"kex", "key",         "cipher",
+                                                           "mac", "compression", "sig"};
+    LyCrypto *crypto = ly_crypto_new(0, NULL);
+    int status = 2;
+    for (int kind = 0; kind < LY_ALGORITHMS_COUNT; kind++) {
+        if (strcmp(what, kinds[kind]) != 0)
+            continue;
+        LyBuf all = {0};
+        ly_algorithms_all(crypto, (LyAlgorithmKind)kind, &all);
+        LyBytes rest = ly_buf_bytes(&all), name;
+        while (ly_names_next(&rest, &name))
+            printf("%.*s\n", (int)name.len, (const char *)name.data);
+        ly_buf_free(&all);
+        status = 0;
+    }
+    ly_crypto_unref(crypto);
+    return status;
+}
+
+static void read_input(LyBuf *input)
+{
+    size_t count;
+    while ((count = fread(ly_buf_room(input, 65536), 1, 65536, stdin)) > 0)
+        ly_buf_added(input, count);
+}
+
 int main(int argc, char **argv)
 {
     Program program = {0};
@@ -123,7 +170,7 @@ int main(int argc, char **argv)
     size_t count = 0;
     LyDestinationOptions options = {.settings = settings};
     int option, times = 1;
-    while ((option = getopt(argc, argv, "+46vn:p:l:i:F:o:")) != -1 && count < LY_COUNT(settings) - 1) {
+    while ((option = getopt(argc, argv, "+46svn:p:l:i:F:o:Q:")) != -1 && count < LY_COUNT(settings) - 1) {
         switch (option) {
         case '4':
             settings[count++] = "AddressFamily=inet";
@@ -149,6 +196,11 @@ int main(int argc, char **argv)
             break;
         case 'F':
             options.config_file = optarg;
+            break;
+        case 'Q':
+            return query(optarg);
+        case 's':
+            read_input(&program.input);
             break;
         case 'o':
             settings[count++] = optarg;
@@ -178,6 +230,7 @@ int main(int argc, char **argv)
     ly_loop_free(program.loop);
     ly_crypto_unref(options.crypto);
     ly_buf_free(&program.command);
+    ly_buf_free(&program.input);
     for (size_t i = 0; i < count; i++)
         ly_free(made[i]);
     fflush(stdout);

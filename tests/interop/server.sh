@@ -229,6 +229,7 @@ check "--help: all flags" "-b -p -h -k -r -o --password-file" \
     "$(for flag in -b -p -h -k -r -o --password-file; do grep -q -e "^  $flag " "$dir/help" && printf '%s ' "$flag"; done | xargs -d '\n' | sed 's/ $//')"
 "$sshd" -o Nonsense=1 -h "$dir/host_ed25519" -k /dev/null 2>"$dir/err"
 check "an unknown setting is named" "1 1" "$? $(grep -c Nonsense "$dir/err")"
+: >"$dir/out" # what it said before would be taken for an answer
 "$sshd" -b ::1 -p 0 -h "$dir/host_ed25519" -k /dev/null >"$dir/out" 2>"$dir/log" &
 server=$!
 for _ in $(seq 100); do [ -s "$dir/out" ] && break; sleep 0.05; done

@@ -49,7 +49,7 @@ def table(rows):
         "",
         "Every `-o` name that sshfs 3.7.3 and libfuse know, and what `lanyardfs` does with it. A name with `=` takes a value. What is",
         "accepted without effect is said once at the start (fstab's own words are not). Every keyword of ssh_config(5) is a `-o` name",
-        "too, and any name that begins with `x-` is passed over. A name that is not known is an error.",
+        "too, and any name that begins with `x-` or `X-` is passed over. A name that is not known is an error.",
         "",
         "| name | verdict | what it does, or why not |",
         "| --- | --- | --- |",
@@ -58,24 +58,16 @@ def table(rows):
 
 
 def readme_rows():
-    for name in ("README.md", "README-options.md"):
-        path = os.path.join(TOP, name)
-        if not os.path.exists(path):
-            continue
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        start = text.find(TITLE + "\n")
-        if start < 0:
-            continue
-        rows = []
-        for line in text[start:].splitlines()[1:]:
-            if re.match(r"#{1,2} ", line):
-                break
-            found = re.match(r"\| `([^`]+)` \| ([^|]+) \| (.*) \|$", line)
-            if found:
-                rows.append((found.group(1), found.group(2), found.group(3).replace("\\|", "|")))
-        return name, rows
-    return None, []
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    rows = []
+    for line in text[text.index(TITLE + "\n"):].splitlines()[1:]:
+        if re.match(r"#{1,2} ", line):
+            break
+        found = re.match(r"\| `([^`]+)` \| ([^|]+) \| (.*) \|$", line)
+        if found:
+            rows.append((found.group(1), found.group(2), found.group(3).replace("\\|", "|")))
+    return "README.md", rows
 
 
 def man_names():

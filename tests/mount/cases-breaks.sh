@@ -244,3 +244,71 @@ case_password_reconnects() {
     works_again
     unmount_it
 }
+
+# Silent, not dead: whoever asks meanwhile waits no longer than who asked first, and what is known is told at once.
+case_stalled_two_readers() {
+    local first second begin status=0
+    head -c 50000000 /dev/urandom >"$srv/big"
+    mkdir "$srv/listed"
+    touch "$srv/listed/name"
+    mount_own_server -o ServerAliveInterval=1,ServerAliveCountMax=2,timeout=10
+    ls -l "$mnt/listed" >/dev/null
+    df "$mnt" >/dev/null
+    stop_sessions
+    begin=$EPOCHSECONDS
+    timeout 40 cat "$mnt/big" >/dev/null 2>"$work/first.$case" &
+    first=$!
+    sleep 1
+    timeout 40 ls "$mnt/unknown" 2>"$work/second.$case" &
+    second=$!
+    [ "$(timeout 2 ls "$mnt/listed")" = name ] || fail "a listing that is known is not told"
+    wait $first && fail "the first reader read on from a silent server" || status=$?
+    [ $status != 124 ] || fail "the first reader hangs"
+    grep -q 'Input/output error' "$work/first.$case" || fail "the first reader: $(cat "$work/first.$case")"
+    wait $second || status=$?
+    [ $status != 124 ] || fail "the second reader hangs"
+    [ $((EPOCHSECONDS - begin)) -le 8 ] || fail "it took $((EPOCHSECONDS - begin)) s"
+    same "$mnt/big" "$srv/big"
+    unmount_it
+}
+
+# A server that went silent and does not come back either.
+case_stalled_and_gone() {
+    local begin=$EPOCHSECONDS status=0
+    mount_own_server -o ServerAliveInterval=1,ServerAliveCountMax=2,timeout=3,ConnectTimeout=2
+    stop_sessions
+    kill -STOP "$sshd_pid"
+    timeout 40 ls "$mnt/a-name" 2>"$work/err.$case" || status=$?
+    [ $status != 124 ] || fail "an operation hangs"
+    begin=$EPOCHSECONDS
+    timeout 40 ls "$mnt/another-name" 2>"$work/err.$case" || status=$?
+    echo "ls ended after $((EPOCHSECONDS - begin)) s: $(cat "$work/err.$case")"
+    grep -q 'timed out' "$work/err.$case" || fail "it says: $(cat "$work/err.$case")"
+    [ $((EPOCHSECONDS - begin)) -le 6 ] || fail "with timeout=3 it took $((EPOCHSECONDS - begin)) s"
+    kill -CONT "$sshd_pid"
+    works_again
+    unmount_it
+}
+
+# The program is told to end: from the background too, with a file open, and with a server that is silent.
+case_signals_unmount() {
+    local signal
+    head -c 5000000 /dev/urandom >"$srv/big"
+    for signal in TERM INT HUP; do
+        mount_it "server:$srv"
+        exec 7<"$mnt/big"
+        kill -$signal $(servers_of "$mnt")
+        wait_for 5 no_server_of "$mnt" || fail "on SIG$signal with an open file it does not end"
+        exec 7<&-
+        ! is_mounted "$mnt" || fail "on SIG$signal it left its mount"
+    done
+    mount_own_server
+    stop_sessions
+    cat "$mnt/big" >/dev/null 2>"$work/err.$case" &
+    sleep 0.5
+    kill -TERM $(servers_of "$mnt")
+    wait_for 5 no_server_of "$mnt" || fail "on SIGTERM at a silent server it does not end"
+    ! is_mounted "$mnt" || fail "on SIGTERM at a silent server it left its mount"
+    wait_for 5 gone $! || fail "the reader is still there"
+    [ -s "$work/err.$case" ] || fail "the reader got an end of file"
+}

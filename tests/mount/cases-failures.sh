@@ -32,9 +32,10 @@ s = socket.socket()
 s.bind(("127.0.0.1", 0))
 s.listen(8)
 print(s.getsockname()[1], flush=True)
-c, _ = s.accept()
-c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2000)
-c.close()' >"$port" &
+while True:
+    c, _ = s.accept()
+    c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2000)
+    c.close()' >"$port" &
     wait_for 5 test -s "$port"
     refused 10 'ssh|identification' "one:$srv" "$mnt" $(F) -p "$(cat "$port")"
 }

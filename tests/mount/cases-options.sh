@@ -32,7 +32,7 @@ case_fstab_style() {
     ln -s "$lanyardfs" "$link"
     trap 'rm -f "$link"; end_jobs' EXIT
     echo here >"$srv/file"
-    mount -t "fuse.$name" "server:$srv" "$mnt" -o "noauto,user,_netdev,nofail,x-systemd.automount,UserKnownHostsFile=$work/known_hosts,IdentityFile=$work/id,HostName=127.0.0.1,HostKeyAlias=lanyard-sshd,port=$sshd_port,StrictHostKeyChecking=yes,BatchMode=yes,noatime"
+    mount -t "fuse.$name" "server:$srv" "$mnt" -o "noauto,user=me,_netdev,nofail,x-systemd.automount,x-gvfs-show,comment=ours,UserKnownHostsFile=$work/known_hosts,IdentityFile=$work/id,HostName=127.0.0.1,HostKeyAlias=lanyard-sshd,port=$sshd_port,StrictHostKeyChecking=yes,BatchMode=yes,noatime"
     [ "$(cat "$mnt/file")" = here ] || fail "it reads otherwise"
     grep -q " $mnt fuse.sshfs .*noatime" /proc/self/mounts || fail "mount shows $(grep " $mnt " /proc/self/mounts)"
     umount "$mnt"
@@ -96,7 +96,10 @@ case_proxy_command() {
 
 case_ssh_command() {
     echo here >"$srv/file"
-    mount_it "server:$srv" -o ssh_command=ssh
+    printf '#!/bin/sh\necho "$@" >%s\nexec ssh "$@"\n' "$work/arguments.$case" >"$work/my-ssh"
+    chmod +x "$work/my-ssh"
+    mount_it "server:$srv" -o "ssh_command=$work/my-ssh -v"
+    grep -q -- '-v .*-oServerAliveInterval=15 ' "$work/arguments.$case" || fail "it is run with $(cat "$work/arguments.$case")"
     cp "$mnt/file" "$mnt/copy"
     same "$srv/file" "$srv/copy"
     unmount_it
@@ -312,6 +315,81 @@ case_idmap() {
     [ "$(stat -c '%u %g' "$srv/other" "$srv/mine")" = $'0 0\n12345 23456' ] || fail "chown gave $(stat -c '%u %g' "$srv/other" "$srv/mine")"
 }
 
+# An owner that the tables do not name: an error by nomap=error, and only for what it owns.
+case_idmap_unknown_owner() {
+    [ "$(id -u)" = 0 ] || skip "other owners need root"
+    echo mine >"$srv/mine"
+    echo other >"$srv/other"
+    chown 12345:0 "$srv/other"
+    printf '# a comment\n\nroot:0\n' >"$work/uids"
+    mount_it "server:$srv" -o "idmap=file,uidfile=$work/uids,gidfile=$work/uids"
+    [ "$(cat "$mnt/mine")" = mine ] || fail "mine cannot be read"
+    ! stat "$mnt/other" >/dev/null 2>"$work/err.$case" || fail "the other shows $(stat -c %u "$mnt/other")"
+    grep -q 'Operation not permitted' "$work/err.$case" || fail "$(cat "$work/err.$case")"
+    ! chown 4321 "$mnt/mine" 2>/dev/null || fail "it was given to one who has no number there"
+    [ "$(ls "$mnt" | tr '\n' ' ')" = 'mine other ' ] || fail "the listing has: $(ls "$mnt")"
+    unmount_it
+}
+
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+
+case_allow_other() {
+    [ "$(id -u)" = 0 ] || skip "to be another user needs root"
+    chmod 755 "$work"
+    echo open >"$srv/open"
+    echo closed >"$srv/closed"
+    chmod 600 "$srv/closed"
+    mount_it "server:$srv"
+    ! as_nobody cat "$mnt/open" 2>/dev/null || fail "without allow_other another user reads"
+    unmount_it
+    mount_it "server:$srv" -o allow_other,default_permissions
+    [ "$(as_nobody cat "$mnt/open")" = open ] || fail "with allow_other another user does not read"
+    ! as_nobody cat "$mnt/closed" 2>/dev/null || fail "with default_permissions another user reads what is closed"
+    unmount_it
+}
+
+case_commas() {
+    mkdir "$srv/a,b\\c"
+    echo here >"$srv/a,b\\c/file"
+    cp "$work/id" "$work/an,identity"
+    grep -v IdentityFile "$work/ssh_config" >"$work/config.$case"
+    mnt=$mnt/with,comma
+    setsid -w "$lanyardfs" "server:$srv/a,b\\c" "$(mkdir -p "$mnt"; echo "$mnt")" -F "$work/config.$case" \
+        -o "ro,IdentityFile=$work/an\\,identity,noatime" 2>"$work/err.$case" </dev/null || fail "mounting: $(cat "$work/err.$case")"
+    [ "$(cat "$mnt/file")" = here ] || fail "it reads otherwise"
+    [ "$(findmnt -n -o SOURCE "$mnt")" = "server:$srv/a,b\\c" ] || fail "mount shows $(findmnt -n -o SOURCE "$mnt")"
+    findmnt -n -o OPTIONS "$mnt" | grep -q noatime || fail "options: $(findmnt -n -o OPTIONS "$mnt")"
+    unmount_it
+}
+
+# Without any cache of ours or the kernel's, what the server has is seen at once.
+case_no_caches() {
+    echo old >"$srv/file"
+    mount_it "server:$srv" -o dir_cache=no,entry_timeout=0,attr_timeout=0,direct_io
+    [ "$(cat "$mnt/file")" = old ]
+    ls "$mnt" >/dev/null
+    echo newer >"$srv/file"
+    [ "$(cat "$mnt/file")" = newer ] || fail "it reads $(cat "$mnt/file")"
+    [ "$(stat -c %s "$mnt/file")" = 6 ] || fail "it has $(stat -c %s "$mnt/file") bytes"
+    mv "$srv/file" "$srv/other"
+    [ "$(ls "$mnt")" = other ] || fail "the listing has: $(ls "$mnt")"
+    [ ! -e "$mnt/file" ] || fail "what was renamed is still there"
+    head -c 3000000 /dev/urandom >"$srv/big"
+    same "$srv/big" "$mnt/big"
+    unmount_it
+}
+
+# The kernel's pages stay over opens, until we write.
+case_kernel_cache() {
+    head -c 3000000 /dev/urandom >"$srv/big"
+    mount_it "server:$srv" -o kernel_cache
+    same "$srv/big" "$mnt/big"
+    same "$srv/big" "$mnt/big"
+    head -c 1000 /dev/urandom | dd of="$mnt/big" conv=notrunc bs=1000 seek=7 status=none
+    same "$srv/big" "$mnt/big"
+    unmount_it
+}
+
 case_read_only() {
     echo text >"$srv/file"
     mount_it "server:$srv" -o ro
@@ -335,8 +413,60 @@ case_delay_connect() {
     unmount_it
 }
 
+# Nobody calls the server before the mount is used; what the first session has to find out is found out when it comes.
+case_delay_connect_waits() {
+    local port
+    port=$(free_port)
+    python3 -c '
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))
+s.listen(8)
+s.accept()
+print("called", flush=True)' "$port" >"$work/called.$case" &
+    local listener=$!
+    wait_for 5 eval 'ss -Hltn "sport = :$port" | grep -q .' || fail "nothing listens"
+    echo mine >"$srv/mine"
+    [ "$(id -u)" != 0 ] || chown 12345 "$srv" # where the server starts: its owner is who signed in there
+    mount_it "one:$srv" -p "$port" -o "delay_connect,idmap=user,sftp_server=cd $srv; exec /usr/lib/openssh/sftp-server"
+    sleep 0.5
+    [ ! -s "$work/called.$case" ] || fail "it connects before anything is asked"
+    timeout 30 ls "$mnt" >"$work/out.$case" 2>&1 &
+    wait_for 5 gone "$listener" || fail "at its first use it does not connect"
+    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$port" 2>>"$work/said-by-sshd" &
+    wait_for 5 port_answers "$port"
+    wait_for 30 ls "$mnt/mine" || fail "it does not connect again"
+    [ "$(stat -c %u "$mnt")" = "$(id -u)" ] || fail "idmap=user: the directory belongs to $(stat -c %u "$mnt")"
+    unmount_it
+}
+
 case_auto_unmount() {
     mount_it "server:$srv" -o auto_unmount
     kill -9 $(servers_of "$mnt")
     wait_for 10 eval '! is_mounted "$mnt"' || fail "the program was killed and its mount is still there"
+}
+
+# LogLevel of ssh_config is honoured, -v is stronger.
+case_log_level() {
+    local said
+    for said in 'LogLevel=DEBUG:signed in' 'LogLevel=VERBOSE:session is up' 'loglevel=DEBUG1:signed in'; do
+        mount_it "server:$srv" -o "${said%:*}"
+        grep -q "${said#*:}" "$work/said.$case" || fail "${said%:*} says: $(cat "$work/said.$case")"
+        unmount_it
+    done
+    mount_it "server:$srv" -o LogLevel=INFO
+    [ ! -s "$work/said.$case" ] || fail "LogLevel=INFO says: $(cat "$work/said.$case")"
+    unmount_it
+    mount_it "server:$srv" -v -o LogLevel=QUIET
+    grep -q 'session is up' "$work/said.$case" || fail "-v says: $(cat "$work/said.$case")"
+    unmount_it
+}
+
+# What has no effect is said once, by name of who speaks; fstab's words are not.
+case_said_once() {
+    mount_it "server:$srv" -o reconnect,auto,users -o reconnect,_netdev,X-mount.mkdir,big_writes,reconnect
+    [ "$(cat "$work/said.$case")" = "lanyardfs: -o reconnect has no effect: reconnecting is always on
+lanyardfs: -o big_writes has no effect: writes are always large" ] || fail "it says: $(cat "$work/said.$case")"
+    unmount_it
 }

@@ -105,8 +105,13 @@ unmount_it() {
     wait_for 10 no_server_of "$mnt" || fail "unmounted, but the program is still there 10 seconds later"
 }
 
-# refused SECONDS REGEX ARGUMENT...: lanyardfs ends with 1 and one sentence that matches, in time, and mounts nothing.
+# refused SECONDS REGEX ARGUMENT...: lanyardfs ends with 1 and one sentence that matches, in time, and mounts nothing; the same in the
+# foreground.
 refused() {
+    refused_once "$@"
+    refused_once "$@" -f
+}
+refused_once() {
     local seconds=$1 regex=$2 status=0 begin=$EPOCHSECONDS
     shift 2
     setsid -w timeout -k 5 60 "$lanyardfs" "$@" >"$work/out.$case" 2>"$work/err.$case" </dev/null || status=$?

@@ -497,6 +497,62 @@ static void test_generated(void)
     ly_key_unref(rsa);
 }
 
+/* A certificate for `key`, made by hand: an authority's blob, a principal. */
+static LyKey *make_certificate(LyKey *key, LyKey *ca, LyBytes ca_blob, const char *principal)
+{
+    LyReader plain = ly_reader(ly_key_plain_blob(key));
+    LyBuf blob = {0}, signature = {0}, principals = {0};
+    LyError error = {0};
+    ly_get_string(&plain);
+    ly_put_cstring(&blob, "ssh-ed25519-cert-v01@openssh.com");
+    ly_put_cstring(&blob, "nonce");
+    ly_buf_add(&blob, ly_get_rest(&plain));
+    ly_put_u64(&blob, 1);
+    ly_put_u32(&blob, LY_CERTIFICATE_USER);
+    ly_put_cstring(&blob, "id");
+    ly_put_cstring(&principals, principal);
+    ly_put_string(&blob, ly_buf_bytes(&principals));
+    ly_put_u64(&blob, 0);
+    ly_put_u64(&blob, UINT64_MAX);
+    for (int i = 0; i < 3; i++) /* critical options, extensions, reserved */
+        ly_put_cstring(&blob, "");
+    ly_put_string(&blob, ca_blob);
+    g_assert_true(ly_key_sign(ca, (LyBytes){0}, ly_buf_bytes(&blob), &signature, NULL));
+    ly_put_string(&blob, ly_buf_bytes(&signature));
+    LyKey *certificate = ly_key_new_public(crypto, ly_buf_bytes(&blob), &error);
+    g_assert_cmpstr(error.message, ==, "");
+    ly_buf_free(&blob);
+    ly_buf_free(&signature);
+    ly_buf_free(&principals);
+    return certificate;
+}
+
+/* A name with a comma is one name, and what a certificate signed is no authority. */
+static void test_certificates_by_hand(void)
+{
+    LyKey *ca = ly_key_generate(crypto, LY_PK_ED25519, 0, (LyBytes){0}, NULL);
+    LyKey *key = ly_key_generate(crypto, LY_PK_ED25519, 0, (LyBytes){0}, NULL);
+    LyKey *good = make_certificate(key, ca, ly_key_blob(ca), "alice");
+    LyKey *comma = make_certificate(key, ca, ly_key_blob(ca), "alice,bob");
+    LyKey *nested = make_certificate(ca, key, ly_key_blob(good), "alice");
+    static const char *const names[] = {"alice", "bob"};
+    for (size_t i = 0; i < LY_COUNT(names); i++) {
+        LyBytes name = ly_bytes_str(names[i]);
+        LyError error = {0};
+        g_assert_true(ly_certificate_check(crypto, good, 1, name, false, IN_2026, (LyBytes){0}, NULL) ==
+                      (i == 0));
+        g_assert_false(ly_certificate_check(crypto, comma, 1, name, false, IN_2026, (LyBytes){0}, &error));
+        g_assert_nonnull(strstr(error.message, "is not for"));
+    }
+    LyError error = {0};
+    g_assert_false(
+        ly_certificate_check(crypto, nested, 1, LY_BYTES("alice"), false, IN_2026, (LyBytes){0}, &error));
+    g_assert_nonnull(strstr(error.message, "another certificate"));
+    LyKey *const keys[] = {ca, key, good, comma, nested};
+    for (size_t i = 0; i < LY_COUNT(keys); i++)
+        ly_key_unref(keys[i]);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -511,6 +567,7 @@ int main(int argc, char **argv)
     g_test_add_func("/key/halves", test_halves);
     g_test_add_func("/key/sk", test_sk);
     g_test_add_func("/key/certificates", test_certificates);
+    g_test_add_func("/key/certificates-by-hand", test_certificates_by_hand);
     g_test_add_func("/key/certificate-fields", test_certificate_fields);
     g_test_add_func("/key/certificate-damage", test_certificate_damage);
     g_test_add_func("/key/generated", test_generated);

@@ -380,6 +380,18 @@ static void test_extensions(const void *mode)
     g_assert_true(ly_bytes_is(ly_get_string(&groups), "root") && ly_reader_done(&groups) &&
                   ly_reader_done(&reader));
 
+    /* One request does not look up as many ids as fit into a packet: the first 1024 have names. */
+    enum { IDS = 2000 };
+    uint32_t ids[IDS];
+    for (size_t i = 0; i < IDS; i++)
+        ids[i] = getuid();
+    OK(ly_sftp_users_groups, ids, IDS, NULL, 0);
+    reader = ly_reader(HANDLE(pair->result.extended));
+    users = ly_reader(ly_get_string(&reader));
+    for (size_t i = 0; i < IDS; i++)
+        g_assert_true((ly_get_string(&users).len > 0) == (i < 1024));
+    g_assert_true(ly_reader_done(&users));
+
     const char *home = tree.mode == OPEN ? getpwuid(geteuid())->pw_dir : "/sub";
     OK(ly_sftp_home_directory, LY_BYTES(""));
     g_assert_cmpstr(pair->result.names->pdata[0], ==, home);
@@ -538,6 +550,57 @@ static void test_bad_start(void)
     g_assert_null(ly_sftp_directory_new(&options, &backend, &error));
 }
 
+/* While requests are served somebody else swaps a folder for a symlink that leads out, again and again. */
+typedef struct Swapping {
+    char *folder, *link;
+    gint stop;
+} Swapping;
+
+static void *swap(void *user)
+{
+    Swapping *swapping = user;
+    while (!g_atomic_int_get(&swapping->stop))
+        g_assert_cmpint(renameat2(AT_FDCWD, swapping->folder, AT_FDCWD, swapping->link, RENAME_EXCHANGE), ==,
+                        0);
+    return NULL;
+}
+
+static void test_race(const void *mode)
+{
+    Tree tree = tree_new((Mode)GPOINTER_TO_INT(mode), ".", false, SIZE_MAX / 2);
+    g_autofree char *outside = g_build_filename(tree.base, "outside", NULL);
+    Swapping swapping = {.folder = g_build_filename(tree.root, "sub", NULL),
+                         .link = g_build_filename(tree.root, "way", NULL)};
+    g_assert_cmpint(g_mkdir(outside, 0755), ==, 0);
+    put_file(outside, "inner", "outside");
+    g_assert_cmpint(symlink(outside, swapping.link), ==, 0);
+    GThread *thread = g_thread_new("swap", swap, &swapping);
+    unsigned opened = 0;
+    for (int i = 0; i < 1500; i++) {
+        uint8_t buffer[16];
+        if (ASK(ly_sftp_open, LY_BYTES("sub/inner"), SSH_FXF_READ, NULL) == SSH_FX_OK) {
+            LyBuf handle = take_handle();
+            OK(ly_sftp_read, HANDLE(handle), 0, sizeof buffer, buffer);
+            g_assert_cmpmem(buffer, pair->result.data_len, "inner", 5);
+            OK(ly_sftp_close, HANDLE(handle));
+            ly_buf_free(&handle);
+            opened++;
+        }
+        ASK(ly_sftp_mkdir, LY_BYTES("sub/new"), NULL);
+        ASK(ly_sftp_rename, LY_BYTES("sub/new"), LY_BYTES("sub/newer"));
+        ASK(ly_sftp_rmdir, LY_BYTES("sub/newer"));
+    }
+    g_atomic_int_set(&swapping.stop, 1);
+    g_thread_join(thread);
+    g_assert_cmpuint(opened, >, 0);
+    assert_file(outside, "inner", "outside");
+    assert_file(outside, "new", NULL);
+    assert_file(outside, "newer", NULL);
+    g_free(swapping.folder);
+    g_free(swapping.link);
+    tree_free(&tree);
+}
+
 int main(int argc, char **argv)
 {
     umask(022);
@@ -553,10 +616,11 @@ int main(int argc, char **argv)
                  {"names", test_names},
                  {"listing", test_listing},
                  {"extensions", test_extensions},
-                 {"confinement", test_confinement}};
+                 {"confinement", test_confinement},
+                 {"race", test_race}};
     for (size_t m = 0; m < G_N_ELEMENTS(modes); m++)
         for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
-            if (modes[m].mode == OPEN && tests[i].run == test_confinement)
+            if (modes[m].mode == OPEN && (tests[i].run == test_confinement || tests[i].run == test_race))
                 continue;
             g_autofree char *path = g_strdup_printf("/sftp-directory/%s/%s", modes[m].name, tests[i].name);
             g_test_add_data_func(path, GINT_TO_POINTER(modes[m].mode), tests[i].run);

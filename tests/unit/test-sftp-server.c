@@ -560,6 +560,30 @@ static void test_backlog(void)
     engine_free(engine);
 }
 
+/* A first entry larger than what a listing's packet is kept to leaves no room for a second one. */
+static void test_long_name_first(void)
+{
+    Engine *engine = engine_new((LySftpServerOptions){0}, true, true);
+    static const LySftpAttrs none;
+    char *name = g_strnfill(100000, 'n');
+    LyBuf packet = packet_of(SSH_FXP_REALPATH, 5, LY_BYTES("\0\0\0\1."));
+    g_assert_true(give(engine, ly_buf_bytes(&packet)));
+    LySftpRequest *request = g_ptr_array_steal_index(engine->waiting, 0);
+    ly_sftp_reply_names_begin(request);
+    g_assert_true(ly_sftp_reply_names_add(request, ly_bytes_str(name), (LyBytes){0}, &none));
+    g_assert_false(ly_sftp_reply_names_add(request, LY_BYTES("x"), (LyBytes){0}, &none));
+    ly_sftp_reply_names_end(request);
+    LyReader reader = ly_reader(ly_buf_bytes(&engine->out));
+    LyReader reply = ly_reader(ly_get_string(&reader));
+    g_assert_cmpuint(ly_get_u8(&reply), ==, SSH_FXP_NAME);
+    ly_get_u32(&reply);
+    g_assert_cmpuint(ly_get_u32(&reply), ==, 1);
+    g_assert_cmpuint(ly_get_string(&reply).len, ==, 100000);
+    g_free(name);
+    ly_buf_free(&packet);
+    engine_free(engine);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -573,6 +597,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sftp-server/many-handles", test_many_handles);
     g_test_add_func("/sftp-server/later", test_later);
     g_test_add_func("/sftp-server/close-waits", test_close_waits);
+    g_test_add_func("/sftp-server/long-name-first", test_long_name_first);
     g_test_add_func("/sftp-server/backlog", test_backlog);
     return g_test_run();
 }

@@ -366,6 +366,15 @@ static void test_time(void)
     g_assert_true(ly_transport_next(alone, &event));
     g_assert_cmpint(event.error->code, ==, LY_ERROR_TIMEOUT);
     ly_transport_free(alone);
+
+    server.handshake_spent_us =
+        7000000; /* connecting took so long; the sentence says the time that was set */
+    alone = make_transport(&server);
+    g_assert_cmpuint(ly_transport_deadline_us(alone), ==, 3000000);
+    ly_transport_tick(alone, 3000000);
+    g_assert_true(ly_transport_next(alone, &event));
+    g_assert_nonnull(strstr(event.error->message, " in 10 s"));
+    ly_transport_free(alone);
 }
 
 /* SUCCESS that waits in a key exchange: compression starts behind it and not before. */
@@ -537,6 +546,41 @@ static void test_output_limit(void)
     }
 }
 
+/* What is answered without the application, and by a peer that never reads, stops at the limit: before
+ * sign-in, and while answers wait for NEWKEYS. */
+static void test_answer_flood(void)
+{
+    static uint8_t ping[1004] = {0, 0, 3, 0xe8};
+    static const struct {
+        uint8_t number;
+        size_t len, limit; /* of the output; 0: as it is, when 1 MiB of answers may wait */
+        bool rekeying;
+    } rows[] = {{SSH_MSG_PING, sizeof ping, 100000, false},
+                {SSH_MSG_PING, sizeof ping, 100000, true},
+                {150, 0, 100000, false},
+                {SSH_MSG_PING, sizeof ping, 0, false},
+                {SSH_MSG_PING, sizeof ping, 0, true}};
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        LyTransportOptions client = plain_options(LY_CLIENT), server = plain_options(LY_SERVER);
+        server.max_output_len = rows[i].limit;
+        size_t most = (rows[i].limit ? rows[i].limit : 1 << 20) + 2500; /* DISCONNECT goes past it */
+        Pair pair = {0};
+        pair_open(&pair, &client, &server);
+        pump(&pair);
+        End *honest = &pair.end[LY_SERVER];
+        g_assert_cmpuint(honest->newkeys, ==, 1);
+        if (rows[i].rekeying)
+            ly_transport_rekey(honest->t);
+        for (int k = 0; k < 10000 && !honest->closed; k++) {
+            send_bytes(&pair.end[LY_CLIENT], rows[i].number, ping, rows[i].len);
+            pump_from(&pair, LY_CLIENT);
+            g_assert_cmpuint(ly_transport_output_len(honest->t), <=, most);
+        }
+        g_assert_cmpint(honest->error.code, ==, LY_ERROR_LIMIT);
+        pair_close(&pair);
+    }
+}
+
 static void test_options(void)
 {
     static const char *const bad_idents[] = {"", "a\nb", "\x7f", "caf\xc3\xa9"};
@@ -620,6 +664,7 @@ int main(int argc, char **argv)
     g_test_add_func("/transport/messages", test_messages);
     g_test_add_func("/transport/ends", test_ends);
     g_test_add_func("/transport/output-limit", test_output_limit);
+    g_test_add_func("/transport/answer-flood", test_answer_flood);
     g_test_add_func("/transport/options", test_options);
     g_test_add_func("/transport/algorithms", test_algorithms);
     g_test_add_func("/transport/group-exchange", test_group_exchange);
