@@ -73,11 +73,13 @@ CacheAnswer cache_lookup(Mount *mount, Inode *directory, LyBytes name, LySftpAtt
 {
     Listing *listing = directory->listing;
     if (!listing || listing->state != LISTING_COMPLETE ||
-        !cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us))
+        !cache_is_fresh(mount, listing->complete_us, listing_fresh_us(listing)))
         return CACHE_UNKNOWN;
     const ListingEntry *entry = listing_find(listing, name);
+    /* A guess does not prove it: some servers have names that they do not list (automounted ones). */
     if (!entry)
-        return cache_is_fresh(mount, LY_MAX(listing->complete_us, listing->ours_us), CACHE_ABSENT_US)
+        return !listing->ahead &&
+                       cache_is_fresh(mount, LY_MAX(listing->complete_us, listing->ours_us), CACHE_ABSENT_US)
                    ? CACHE_ABSENT
                    : CACHE_UNKNOWN;
     if (!entry->has_attrs || !cache_is_fresh(mount, listing->complete_us, mount->options.attr_cache_us))

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "cache.h"
+#include "prefetch.h"
 
 enum { BARE_MAX = 4 };
 
@@ -33,9 +34,9 @@ static bool listing_usable(const Mount *mount, const Listing *listing)
     if (listing && listing->ours_us && !cache_is_fresh(mount, listing->ours_us, CACHE_ABSENT_US))
         return false;
     return listing && (listing->state == LISTING_LOADING
-                           ? !listing->changed
+                           ? !listing->changed && !listing->error
                            : listing->state == LISTING_COMPLETE &&
-                                 cache_is_fresh(mount, listing->complete_us, mount->options.dir_cache_us));
+                                 cache_is_fresh(mount, listing->complete_us, listing_fresh_us(listing)));
 }
 
 /* The inode's listing, made when there is none to be used. Counted for the caller. */
@@ -51,6 +52,8 @@ static Listing *current_listing(Mount *mount, Inode *inode)
         listing_keep(inode->listing, inode);
     }
     listing_ref(inode->listing);
+    if (!mount->options.no_readahead)
+        prefetch_opened(mount, inode);
     return inode->listing;
 }
 
@@ -186,6 +189,8 @@ static bool fill_entry(Filling *filling, const ListingEntry *listed, LyBytes nam
             attrs = &inode->attrs;
         else if (!inode->open)
             cache_store(mount, inode, attrs, inode->changes);
+        if (listing->complete_us && inode->attrs_us > listing->complete_us && attrs == &listed->attrs)
+            inode->attrs_us = listing->complete_us; /* no younger than that */
         if (inode->open || cache_entry(mount, inode, attrs, &entry) != 0) {
             inode_settle(&mount->inodes, inode);
             inode = NULL;

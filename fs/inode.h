@@ -19,6 +19,7 @@ typedef struct Inode {
     uint64_t lookups; /* of the kernel */
     uint32_t refs;    /* ours: children, open files, operations */
     uint16_t name_len;
+    uint8_t misses;  /* a directory's: names asked about one by one; INODE_MISSES_MAX: to be left at that */
     bool gone : 1;   /* unlinked, or replaced by another: has no name any more */
     bool hidden : 1; /* renamed instead of unlinked: goes with its last open file */
     bool moved : 1;  /* its st_ino is not the one its path would give */
@@ -80,6 +81,6 @@ size_t inode_depth(const Inode *inode);
 /* The st_ino that a path gives: a keyed hash, the same at every mount. */
 uint64_t inode_natural_number(uint64_t parent_st_ino, LyBytes name);
 
-enum { INODE_ROOT_NUMBER = 1 };
+enum { INODE_ROOT_NUMBER = 1, INODE_MISSES_MAX = 255 };
 
 #endif

@@ -1,15 +1,25 @@
 #include <errno.h>
 
 #include "listing.h"
+#include "prefetch.h"
 
 enum {
     WINDOW_FIRST = 2,
     WINDOW_MAX = 32,
     TABLE_FIRST = 64,
     NAME_MAX_LEN = 255,
+    SPARSE = 64, /* names of a first reply that is likely to be all */
     ENTRIES_MAX = 4 << 20,
-    KEPT_ENTRIES_MAX = 256 * 1024
+    KEPT_ENTRIES_MAX = 256 * 1024,
+    AHEAD_ENTRIES_MAX = 2000,
+    AHEAD_US = 3 * 1000 * 1000
 };
+
+/* A READDIR: the end of the directory is reached when those before the one that said so have come. */
+typedef struct NamesRequest {
+    LyLink link;
+    Listing *listing; /* counted */
+} NamesRequest;
 
 static void send_requests(Listing *listing);
 
@@ -167,25 +177,70 @@ static void take_names(Listing *listing, LySftpReply *reply)
     }
 }
 
+/* A guess that came out well may lead to others, one that did not is forgotten. */
+static void ended(Listing *listing)
+{
+    if (!listing->ahead)
+        return;
+    if (listing->state == LISTING_FAILED)
+        listing_drop(listing->keeper);
+    else
+        prefetch_listed(listing->mount, listing->keeper);
+}
+
+/* Whatever was asked behind the end needs no waiting for. */
+static void end_if_all_came(Listing *listing)
+{
+    bool all = listing->in_flight == 0 || (listing->at_end && ly_list_empty(&listing->requests));
+    if (!all || listing->state != LISTING_LOADING)
+        return;
+    end(listing, listing->error ? LISTING_FAILED : LISTING_COMPLETE, listing->error);
+    if (listing->state == LISTING_COMPLETE && listing->keeper && !listing->changed)
+        listing->keeper->misses = 0;
+    ended(listing);
+}
+
+static void names_came(Listing *listing, LySftpReply *reply)
+{
+    uint32_t count = reply->name_count;
+    take_names(listing, reply);
+    if (listing->ahead && listing->count > AHEAD_ENTRIES_MAX) {
+        listing->error = E2BIG; /* nobody sees it: it is dropped */
+        listing->keeper->misses = INODE_MISSES_MAX;
+    }
+    listing->at_end |= listing->error != 0;
+    listing->window = LY_MIN(2 * listing->window, (uint32_t)WINDOW_MAX);
+    /* Of a small directory the next reply is the end: more requests would only be answered in vain. */
+    bool wait = ++listing->replies == 1 && count < SPARSE && listing->in_flight;
+    if (!listing->at_end && !wait)
+        send_requests(listing);
+}
+
 static void names_done(void *user, LySftpReply *reply)
 {
-    Listing *listing = user;
+    NamesRequest *request = user;
+    Listing *listing = request->listing;
+    bool behind = request->link.next == NULL; /* the end of the directory */
     listing->in_flight--;
-    if (reply->status == SSH_FX_OK && reply->type == LY_SFTP_REPLY_NAME) {
-        take_names(listing, reply);
-        listing->at_end |= listing->error != 0;
-        listing->window = LY_MIN(2 * listing->window, (uint32_t)WINDOW_MAX);
+    if (behind) {
+        /* nothing is expected of it */
+    } else if (reply->status == SSH_FX_OK && reply->type == LY_SFTP_REPLY_NAME) {
+        ly_link_remove(&request->link);
+        names_came(listing, reply);
     } else {
         int error = failure_plain_errno(FAILED_OTHER, reply->status);
         if (reply->status != SSH_FX_EOF && !listing->error)
             listing->error = error > 0 ? error : EIO;
         listing->at_end = true;
+        while (request->link.next != &listing->requests.head)
+            ly_link_remove(request->link.next);
+        ly_link_remove(&request->link);
     }
-    if (!listing->at_end)
-        send_requests(listing);
-    if (listing->in_flight == 0 && listing->state == LISTING_LOADING)
-        end(listing, listing->error ? LISTING_FAILED : LISTING_COMPLETE, listing->error);
-    wake(listing);
+    ly_free(request);
+    if (!behind) {
+        end_if_all_came(listing);
+        wake(listing);
+    }
     listing_unref(listing);
 }
 
@@ -193,8 +248,13 @@ static void send_requests(Listing *listing)
 {
     LySftpClient *client = mount_client(listing->mount);
     while (client && listing->in_flight < listing->window) {
-        if (!ly_sftp_readdir(client, ly_bytes(listing->handle, listing->handle_len), names_done, listing))
+        NamesRequest *request = ly_new(NamesRequest);
+        request->listing = listing;
+        if (!ly_sftp_readdir(client, ly_bytes(listing->handle, listing->handle_len), names_done, request)) {
+            ly_free(request);
             break;
+        }
+        ly_list_append(&listing->requests, &request->link);
         listing->in_flight++;
         listing_ref(listing);
     }
@@ -208,14 +268,17 @@ static void open_done(void *user, LySftpReply *reply)
     if (reply->status != SSH_FX_OK) {
         int error = failure_plain_errno(FAILED_OTHER, reply->status);
         end(listing, LISTING_FAILED, error > 0 ? error : ENOTDIR);
+        ended(listing);
     } else {
         listing->opened = true;
         listing->handle_len = reply->handle.len;
         memcpy(listing->handle, reply->handle.data, reply->handle.len);
         listing->window = WINDOW_FIRST;
         send_requests(listing);
-        if (listing->in_flight == 0)
+        if (listing->in_flight == 0) {
             end(listing, LISTING_FAILED, EIO);
+            ended(listing);
+        }
     }
     wake(listing);
     listing_unref(listing);
@@ -229,6 +292,7 @@ Listing *listing_new(Mount *mount, const Inode *directory)
     listing->mount = mount;
     listing->refs = 1;
     ly_list_init(&listing->waiters);
+    ly_list_init(&listing->requests);
     mount->statistics.listings++;
     if (!mount_path(mount, directory, (LyBytes){0}, &path))
         end(listing, LISTING_FAILED, directory->gone ? ENOENT : ENAMETOOLONG);
@@ -245,6 +309,7 @@ Listing *listing_new_empty(Mount *mount)
     listing->mount = mount;
     listing->refs = 1;
     ly_list_init(&listing->waiters);
+    ly_list_init(&listing->requests);
     end(listing, LISTING_COMPLETE, 0);
     listing->ours_us = listing->complete_us;
     return listing;
@@ -273,29 +338,87 @@ void listing_keep(Listing *listing, Inode *inode)
     mount_trim_later(listing->mount);
 }
 
+void listing_set_ahead(Listing *listing, uint8_t level)
+{
+    listing->ahead = level;
+    listing->was_ahead = true;
+    listing->mount->ahead_listings++;
+    inode_ref(listing->keeper);
+}
+
+/* The listing of the directory that holds its keeper counts it, if it is still the one that did. */
+void listing_set_read(Listing *listing)
+{
+    Mount *mount = listing->mount;
+    Inode *keeper = listing->keeper;
+    if (!listing->ahead)
+        return;
+    Listing *around = keeper->parent ? keeper->parent->listing : NULL;
+    if (around && around->ahead_unread)
+        around->ahead_unread--;
+    listing->ahead = 0;
+    mount->ahead_listings--;
+    inode_unref(&mount->inodes, keeper);
+}
+
+uint64_t listing_fresh_us(const Listing *listing)
+{
+    uint64_t fresh_us = listing->mount->options.dir_cache_us;
+    return listing->ahead ? LY_MIN(fresh_us, (uint64_t)AHEAD_US) : fresh_us;
+}
+
 void listing_drop(Inode *inode)
 {
     Listing *listing = inode->listing;
     if (!listing)
         return;
+    bool held = listing->ahead;
+    if (held)
+        inode_ref(inode);
+    listing_set_read(listing);
     inode->listing = NULL;
     listing->keeper = NULL;
     ly_link_remove(&listing->link);
+    Inodes *inodes = &listing->mount->inodes;
     listing_unref(listing);
+    if (held)
+        inode_unref(inodes, inode);
+}
+
+static Listing *first_ahead(Mount *mount)
+{
+    ly_list_each(&mount->listings, Listing, link, each) if (each->ahead) return each;
+    return NULL;
+}
+
+void listings_drop_ahead(Mount *mount)
+{
+    Listing *listing;
+    while ((listing = first_ahead(mount))) /* with one its directory may go, and with that another */
+        listing_drop(listing->keeper);
+}
+
+/* One that counts no more. With it, and what it counts on, others may go. */
+static Listing *first_expired(Mount *mount, size_t total)
+{
+    uint64_t now_us = mount_now_us(mount);
+    ly_list_each(&mount->listings, Listing, link, each)
+    {
+        bool fresh = each->complete_us && now_us - each->complete_us < listing_fresh_us(each);
+        if (each->state != LISTING_LOADING && (!fresh || total > KEPT_ENTRIES_MAX))
+            return each;
+    }
+    return NULL;
 }
 
 bool listings_expire(Mount *mount)
 {
     size_t total = 0;
+    Listing *expired;
     ly_list_each(&mount->listings, Listing, link, each) total += each->count;
-    ly_list_each(&mount->listings, Listing, link, each)
-    {
-        bool fresh =
-            each->complete_us && mount_now_us(mount) - each->complete_us < mount->options.dir_cache_us;
-        if (each->state != LISTING_LOADING && (!fresh || total > KEPT_ENTRIES_MAX)) {
-            total -= each->count;
-            listing_drop(each->keeper);
-        }
+    while ((expired = first_expired(mount, total))) {
+        total -= LY_MIN(total, expired->count);
+        listing_drop(expired->keeper);
     }
     return !ly_list_empty(&mount->listings);
 }

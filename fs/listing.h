@@ -24,7 +24,13 @@ typedef struct Listing {
     int error; /* when failed */
     uint64_t complete_us;
     uint64_t ours_us; /* of a directory that we made: when, or when we last added to it; else 0 */
-    bool changed;     /* by us, while it was loading: does not prove that a name is or is not there */
+    /* Asked for before anybody did (prefetch.c), and not read since: 1, or 2 for what is below such a one. Its
+     * keeper is counted meanwhile. */
+    uint8_t ahead;
+    bool was_ahead;
+    uint32_t children_opened, ahead_asked, ahead_unread, ahead_read; /* of the listings of its directories */
+    size_t guess_from, guessed;
+    bool changed; /* by us, while it was loading: does not prove that a name is or is not there */
     ListingEntry *entries;
     size_t count, room;
     size_t bare_count; /* entries that came without attributes, or lost them */
@@ -37,7 +43,9 @@ typedef struct Listing {
     bool at_end;
     uint8_t handle[LY_SFTP_HANDLE_MAX];
     size_t handle_len;
-    uint32_t in_flight, window; /* READDIR requests */
+    LyList requests; /* READDIRs on their way, in the order in which they were sent */
+    uint32_t in_flight, window;
+    uint32_t replies; /* with names */
 } Listing;
 
 /* Starts a listing of the directory; the session is up. Counted once for the caller. */
@@ -48,6 +56,13 @@ void listing_keep(Listing *listing, Inode *inode);
 /* At the end: what the kernel did not close. */
 void directories_free(Mount *mount);
 void listing_drop(Inode *inode);
+/* A kept listing that nobody asked for yet; and when somebody did. */
+void listing_set_ahead(Listing *listing, uint8_t level);
+void listing_set_read(Listing *listing);
+/* How long it counts: one that was asked for ahead of time shorter. */
+uint64_t listing_fresh_us(const Listing *listing);
+/* At the end, before the inodes go. */
+void listings_drop_ahead(Mount *mount);
 /* True while there are any left. */
 bool listings_expire(Mount *mount);
 /* The listing of a directory that we just made: complete and empty. */

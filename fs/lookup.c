@@ -5,6 +5,7 @@
 
 #include "cache.h"
 #include "file.h"
+#include "prefetch.h"
 #include "symlink.h"
 
 enum { NAME_LEN_MAX = 255, STATVFS_FRESH_US = 2 * 1000 * 1000 };
@@ -74,6 +75,7 @@ static void lookup_start(Operation *operation)
     }
     operation->finish = lookup_finish;
     operation_sent(operation, ask_attrs(operation, path));
+    prefetch_missed(operation->mount, operation->inode);
     operation_wait(operation);
 }
 

@@ -13,7 +13,7 @@
 /* Counters for -d and SIGUSR1. */
 #define STATISTICS(X)                                                                                        \
     X(requests)                                                                                              \
-    X(lookups) X(lookups_from_cache) X(attributes_from_cache) X(listings) X(listings_from_cache) X(opens)    \
+    X(lookups) X(lookups_from_cache) X(attributes_from_cache) X(listings) X(listings_from_cache) X(listings_ahead) X(listings_ahead_read) X(opens)    \
         X(reads) X(read_bytes) X(read_requests) X(read_ahead_bytes) X(reads_that_waited) X(writes)           \
             X(write_bytes) X(write_requests) X(interrupts) X(errors)
 typedef struct Statistics {
@@ -46,6 +46,7 @@ struct Mount {
 
     LyList directories; /* open ones */
     LyList listings;    /* kept by inodes, oldest first */
+    uint32_t ahead_listings; /* of these: guessed, and not read yet */
     LyList reading;     /* files that hold data read ahead */
     LyList merging;     /* files that hold small writes back, oldest first */
     LyTimer *merge_timer;

@@ -108,6 +108,7 @@ void mount_free(Mount *mount)
     kernel_unmount(mount);
     inodes_each(&mount->inodes, close_files, mount);
     directories_free(mount);
+    listings_drop_ahead(mount);
     writers_free(mount);
     reader_free_pool(mount);
     inodes_free(&mount->inodes);

@@ -1,9 +1,10 @@
 /* The window is twice what the line holds: the rate at which the reader gets on, times the shortest time that
  * a READ took. A reader that waits for data on a long line doubles it each time round, until the line is full
- * and the rate stops growing; on a short line, or for a slow reader, the window stays small. */
+ * and the rate stops growing; on a short line, or for a slow reader, the window stays near
+ * SLACK, which keeps the server's processes and the cipher busy while one of them waits for its turn. */
 #include "file.h"
 
-enum { NEAR = 1024 * 1024, HITS_NEEDED = 1, MISSES_ALLOWED = 2, SLACK = 512 * 1024 };
+enum { NEAR = 1024 * 1024, HITS_NEEDED = 1, MISSES_ALLOWED = 2, SLACK = 4 * 1024 * 1024 };
 
 static void judge_window(ReadAhead *ahead, uint64_t end, uint64_t now_us, uint64_t trip_us)
 {

@@ -296,6 +296,48 @@ assert any(n.startswith(".fuse_hidden") for n in os.listdir(".")); assert os.pre
 check "hide_unlinked" t_hidden
 stop "unmount (direct)"
 
+# ---- how many requests things take: sftp-server's own log counts them ----
+mkdir "$data/trip" "$data/walk" "$data/status"
+touch "$data"/trip/{1,2,3,4,5}
+for i in $(seq 10 49); do mkdir -p "$data/walk/$i/below"; touch "$data/walk/$i/below/leaf"; done
+for i in $(seq 10 99); do echo "$i" >"$data/status/$i"; done
+start_counted() { # [-o OPTION]...: as start, with a server that logs requests
+    : >"$log"
+    "$driver" "$@" "$mp" "$data" -- "$top/server" -e -l DEBUG3 >>"$log" 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do grep -q '^mounted' "$log" && return 0; sleep 0.1; done
+    return 1
+}
+# Of this name, since the mount was made (the log's lines end with CR LF).
+requests() { grep -c "request [0-9]*: $1\([^a-z]\|$\)" "$log"; }
+at_most() { [ "$1" -le "$2" ] || { echo "$1 is more than $2"; return 1; }; }
+counter() { kill -USR1 "$pid"; sleep 0.2; grep "^$1 " "$log" | tail -1 | cut -d' ' -f2; }
+
+start_counted && cd "$mp"
+t_one_listing() { ls trip >/dev/null && sleep 0.1 && same "$(requests opendir) $(requests readdir)" "1 2"; }
+check "a small directory takes one OPENDIR and two READDIRs" t_one_listing
+t_walk() {
+    same "$(find walk | wc -l)" 121 && sleep 0.1 || return 1
+    # all but the first few were there before find came to them
+    at_most 38 "$(counter listings_ahead_read)" && at_most "$(requests opendir)" 84
+}
+check "find: the directories beside and below are listed ahead of it" t_walk
+cd "$top"; stop "unmount (walk)"
+start_counted && cd "$mp"
+t_status() {
+    for i in $(seq 10 99); do stat -c %s "status/$i" >/dev/null || return 1; done
+    stat status/none 2>/dev/null && return 1
+    at_most "$(requests lstat)" 20 && same "$(requests opendir)" 1
+}
+check "many lookups in a directory: it is listed instead" t_status
+t_status_changes() { echo 1234567 >status/50 && rm status/51 && same "$(stat -c %s status/50)" 8 && ! stat status/51 2>/dev/null; }
+check "what was listed ahead follows our changes" t_status_changes
+cd "$top"; stop "unmount (status)"
+start_counted -o no_readahead && cd "$mp"
+t_no_guess() { find walk >/dev/null; for i in $(seq 10 40); do stat "status/$i" >/dev/null; done; same "$(counter listings_ahead)" 0; }
+check "no_readahead: nothing is guessed" t_no_guess
+cd "$top"; stop "unmount (no guesses)"
+
 # ---- the session dies ----
 start -o timeout_ms=20000 && cd "$mp"
 head -c 300000000 /dev/zero >"$data/huge"
