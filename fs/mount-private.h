@@ -13,9 +13,10 @@
 /* Counters for -d and SIGUSR1. */
 #define STATISTICS(X)                                                                                        \
     X(requests)                                                                                              \
-    X(lookups) X(lookups_from_cache) X(attributes_from_cache) X(listings) X(listings_from_cache) X(listings_ahead) X(listings_ahead_read) X(opens)    \
-        X(reads) X(read_bytes) X(read_requests) X(read_ahead_bytes) X(reads_that_waited) X(writes)           \
-            X(write_bytes) X(write_requests) X(interrupts) X(errors)
+    X(lookups)                                                                                               \
+    X(lookups_from_cache) X(attributes_from_cache) X(listings) X(listings_from_cache) X(listings_ahead)      \
+        X(listings_ahead_read) X(opens) X(reads) X(read_bytes) X(read_requests) X(read_ahead_bytes)          \
+            X(reads_that_waited) X(writes) X(write_bytes) X(write_requests) X(interrupts) X(errors)
 typedef struct Statistics {
 #define STATISTICS_FIELD(name) uint64_t name;
     STATISTICS(STATISTICS_FIELD)
