@@ -313,13 +313,7 @@ void fs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 static void flush_start(Operation *operation)
 {
-    File *file = operation->file;
-    if (!writer_wait(operation->inode, operation))
-        return;
-    int error = writer_take_error(file);
-    if (error)
-        operation_fail(operation, error);
-    else
+    if (writer_settle(operation))
         operation_succeed(operation);
 }
 
@@ -350,11 +344,10 @@ static void fsync_start(Operation *operation)
 {
     File *file = operation->file;
     Mount *mount = operation->mount;
-    if (!writer_wait(operation->inode, operation))
+    if (!writer_settle(operation))
         return;
-    if (file->write_error || !file_is_alive(file)) {
-        int error = writer_take_error(file);
-        operation_fail(operation, error ? error : EIO);
+    if (!file_is_alive(file)) {
+        operation_fail(operation, EIO);
         return;
     }
     operation->finish = fsync_finish;

@@ -97,6 +97,8 @@ void writer_send(Inode *inode); /* sends what is held back; whatever follows on 
  * is so. */
 bool writer_wait(Inode *inode, Operation *operation);
 int writer_take_error(File *file); /* and forgets it */
+/* Both in turn. False: the operation waits, or it has failed with the error that was kept. */
+bool writer_settle(Operation *operation);
 void writers_init(Mount *mount);
 void writers_free(Mount *mount);
 

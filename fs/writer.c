@@ -224,6 +224,16 @@ bool writer_wait(Inode *inode, Operation *operation)
     return false;
 }
 
+bool writer_settle(Operation *operation)
+{
+    if (!writer_wait(operation->inode, operation))
+        return false;
+    int error = writer_take_error(operation->file);
+    if (error)
+        operation_fail(operation, error);
+    return !error;
+}
+
 /* Small writes that go on where the last one ended are put together; anything else is sent behind them. */
 static void merge(File *file, uint64_t offset, LyBytes data)
 {
@@ -269,13 +279,7 @@ static void held_given_up(Operation *operation)
 
 static void sync_start(Operation *operation)
 {
-    File *file = operation->file;
-    if (!writer_wait(operation->inode, operation))
-        return;
-    int error = writer_take_error(file);
-    if (error)
-        operation_fail(operation, error);
-    else
+    if (writer_settle(operation))
         reply_written(operation);
 }
 

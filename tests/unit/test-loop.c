@@ -9,21 +9,7 @@
 
 #include "base/memory.h"
 #include "loop/loop.h"
-
-#define FOR_EVER_US ((uint64_t)10 * 1000 * 1000)
-
-#define RUN_UNTIL(loop, condition)                                                                           \
-    do {                                                                                                     \
-        uint64_t end_us = ly_loop_now_us(loop) + FOR_EVER_US;                                                \
-        while (!(condition) && ly_loop_now_us(loop) < end_us)                                                \
-            ly_loop_run_once(loop, 100000);                                                                  \
-        g_assert_true(condition);                                                                            \
-    } while (0)
-
-static void socket_pair(int fds[2])
-{
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), ==, 0);
-}
+#include "loop-run.h"
 
 /* What callbacks write down, one letter each. */
 typedef struct Trace {
