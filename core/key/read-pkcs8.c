@@ -10,7 +10,7 @@
 #include "key/read-private.h"
 
 #define DEFAULT_ITERATIONS 10000000u
-#define DEFAULT_MEMORY ((uint64_t)1 << 30)
+#define DEFAULT_MEMORY_KIB ((uint64_t)1 << 20)
 
 #define MALFORMED "the PKCS#8 structure of the key is malformed or cut short"
 
@@ -258,15 +258,15 @@ static bool get_cipher(LyReader *reader, Pbes2 *pbes2, LyError *error)
     return true;
 }
 
-static bool check_costs(const Pbes2 *pbes2, uint32_t max_iterations, uint64_t max_memory, LyError *error)
+static bool check_costs(const Pbes2 *pbes2, uint64_t max_iterations, uint64_t max_memory, LyError *error)
 {
     if (!pbes2->scrypt) {
         if (pbes2->iterations == 0)
             return ly_error_set(error, LY_ERROR_INVALID, "the key derivation has no iterations");
         if (pbes2->iterations > max_iterations)
             return ly_error_set(error, LY_ERROR_LIMIT,
-                                "the key asks for %llu PBKDF2 iterations, and %u are allowed",
-                                (unsigned long long)pbes2->iterations, max_iterations);
+                                "the key asks for %llu PBKDF2 iterations, and %llu are allowed",
+                                (unsigned long long)pbes2->iterations, (unsigned long long)max_iterations);
         return true;
     }
     if (pbes2->n < 2 || (pbes2->n & (pbes2->n - 1)) || pbes2->r == 0 || pbes2->p == 0)
@@ -301,7 +301,7 @@ bool ly_key_decrypt_pkcs8(LyCrypto *crypto, LyBytes der, const LyKeyReadOptions 
         return ly_error_set(error, LY_ERROR_INVALID, MALFORMED);
     if (!options->have_passphrase)
         return ly_key_needs_passphrase(error);
-    uint64_t max_memory = options->max_memory ? options->max_memory : DEFAULT_MEMORY;
+    uint64_t max_memory = (options->max_memory_kib ? options->max_memory_kib : DEFAULT_MEMORY_KIB) * 1024;
     if (!check_costs(&pbes2,
                      options->max_pbkdf2_iterations ? options->max_pbkdf2_iterations : DEFAULT_ITERATIONS,
                      max_memory, error))

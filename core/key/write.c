@@ -16,7 +16,7 @@ static bool put_encrypted(LyCrypto *crypto, LyBytes private_part, const LyKeyWri
 {
     size_t key_len = 0, iv_len = 0, block_len, tag_len = 0;
     uint8_t salt[SALT_LEN];
-    uint32_t rounds = options->bcrypt_rounds ? options->bcrypt_rounds : DEFAULT_ROUNDS;
+    uint32_t rounds = options->kdf.rounds ? options->kdf.rounds : DEFAULT_ROUNDS;
     if (!ly_cipher_once_lengths(crypto, cipher, &key_len, &iv_len, &block_len, &tag_len))
         return ly_error_set(error, LY_ERROR_UNSUPPORTED, "the cipher \"%s\" is not known",
                             LY_PRINTABLE(cipher));

@@ -2,17 +2,31 @@
 #ifndef LY_KEY_WRITE_H
 #define LY_KEY_WRITE_H
 
+#include "key/format.h"
 #include "key/key.h"
 
 typedef struct LyKeyWriteOptions {
-    LyBytes passphrase;     /* empty: not encrypted */
-    const char *cipher;     /* SSH name; NULL: aes256-ctr */
-    uint32_t bcrypt_rounds; /* 0: 24 */
+    LyBytes passphrase; /* empty: not encrypted */
+    /* NULL: the default. openssh: an SSH name (aes256-ctr); pem and pkcs8: aes128-cbc, aes192-cbc, aes256-cbc
+     * (default) or 3des-cbc; ppk: aes256-cbc only. */
+    const char *cipher;
+    /* openssh: bcrypt (24 rounds); pem: md5; pkcs8: pbkdf2 (SHA-256, 600,000 iterations) or scrypt (16 MiB,
+     * 1 lane); ppk3: argon2id (8 MiB, 13 passes, 1 lane), argon2i or argon2d; ppk2: sha1. */
+    LyKeyKdf kdf;
 } LyKeyWriteOptions;
 
-/* openssh-key-v1 text; certificates and sk-* too. The halves are checked first (LY_ERROR_VERIFY). `options`
- * may be NULL. LY_ERROR_INVALID: a public key only; LY_ERROR_UNSUPPORTED: unknown cipher. Nothing is appended
- * on failure. */
+/* The private half in OPENSSH, PEM, PKCS8, PPK2, PPK3 or JWK. The halves are checked first (LY_ERROR_VERIFY).
+ * LY_ERROR_INVALID: a public key only, or a kdf's numbers out of range; LY_ERROR_UNSUPPORTED: the format has
+ * no form of this type or of certificates, or cannot be encrypted, or does not know the cipher or kdf (the
+ * sentence names what would do). `options` may be NULL. Nothing is appended on failure; what is appended is
+ * secret. */
+bool ly_key_write_private(LyCrypto *crypto, LyKey *key, LyKeyFormat format, const LyKeyWriteOptions *options,
+                          LyBuf *out, LyError *error);
+/* The public half in LINE, RFC4716, SPKI, PEM ("RSA PUBLIC KEY"; the others as SPKI, as ssh-keygen -m PEM
+ * does) or JWK. Errors as above. RFC 4716 carries the comment quoted, cut at 1024 bytes. */
+bool ly_key_write_public(const LyKey *key, LyKeyFormat format, LyBuf *out, LyError *error);
+
+/* openssh-key-v1 text; certificates and sk-* too. As ly_key_write_private. */
 bool ly_key_write_openssh(LyCrypto *crypto, LyKey *key, const LyKeyWriteOptions *options, LyBuf *out,
                           LyError *error);
 /* "type base64 comment\n"; line ends and NUL in the comment become blanks, so that it cannot start another

@@ -11,7 +11,7 @@ static void written_and_read_again(LyKey *key, bool encrypted)
 {
     LyCrypto *crypto = fuzz_crypto();
     LyKeyWriteOptions options = {.passphrase = encrypted ? LY_BYTES("secret") : (LyBytes){0},
-                                 .bcrypt_rounds = 1};
+                                 .kdf.rounds = 1};
     LyBuf text = {0};
     if (ly_key_write_openssh(crypto, key, &options, &text, NULL)) {
         LyKeyReadOptions reading = {.have_passphrase = true, .passphrase = LY_BYTES("secret")};
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         .passphrase = LY_BYTES("secret"),
         .max_bcrypt_rounds = 2,
         .max_pbkdf2_iterations = 64,
-        .max_memory = 256 << 10,
+        .max_memory_kib = 256,
     };
     LyError error = {0};
     LyKey *key = flags & PUBLIC_HALF ? ly_key_read_public(fuzz_crypto(), text, &error)

@@ -59,7 +59,7 @@ static void key_files(void)
         put_seed("key-file", other_public_samples[i].name, &input);
     }
     LyBuf input = {0}; /* encrypted, with rounds that the target allows */
-    LyKeyWriteOptions options = {.passphrase = LY_BYTES("secret"), .bcrypt_rounds = 1};
+    LyKeyWriteOptions options = {.passphrase = LY_BYTES("secret"), .kdf.rounds = 1};
     ly_put_u8(&input, 5);
     FUZZ_ASSERT(ly_key_write_openssh(fuzz_crypto(), fuzz_keys()[0], &options, &input, NULL));
     put_seed("key-file", "one-round", &input);

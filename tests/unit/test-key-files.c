@@ -15,7 +15,7 @@ static const LyKeyReadOptions secret = {.have_passphrase = true,
                                         .passphrase = {(const uint8_t *)"secret", 6},
                                         .max_bcrypt_rounds = 1,
                                         .max_pbkdf2_iterations = 2000,
-                                        .max_memory = 1 << 20};
+                                        .max_memory_kib = 1024};
 
 static const PrivateSample *find_sample(const char *name)
 {
@@ -199,7 +199,7 @@ static void test_costs(void)
     LyKeyReadOptions options = secret;
     options.max_pbkdf2_iterations = 99;
     check_cost("ec-pbkdf2.p8", options);
-    options.max_memory = 128 * 1024 - 1; /* N=1024, r=1, p=1 */
+    options.max_memory_kib = 127; /* N=1024, r=1, p=1 */
     check_cost("ed-scrypt.p8", options);
     /* 2^32-1 rounds. */
     LY_AUTO(ly_buf_free) LyBuf binary = {0}, text = {0};
@@ -305,8 +305,7 @@ static void test_write(void)
     for (size_t i = 0; i < LY_COUNT(ciphers); i++) {
         const PrivateSample *sample = find_sample(i % 2 ? "ecdsa521" : "ed25519");
         LyKey *key = ly_key_read(crypto, ly_bytes_str(sample->text), NULL, &error), *again;
-        LyKeyWriteOptions options = {
-            .passphrase = secret.passphrase, .cipher = ciphers[i], .bcrypt_rounds = 1};
+        LyKeyWriteOptions options = {.passphrase = secret.passphrase, .cipher = ciphers[i], .kdf.rounds = 1};
         LY_AUTO(ly_buf_free) LyBuf text = {0};
         g_assert_true(ly_key_write_openssh(crypto, key, &options, &text, &error));
         g_assert_null(ly_key_read(crypto, ly_buf_bytes(&text), NULL, &error));

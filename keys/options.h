@@ -1,0 +1,47 @@
+/* Command lines: one table per command feeds getopt_long, --help, the completions and the lint that compares
+ * them with the man page. */
+#ifndef KEYS_OPTIONS_H
+#define KEYS_OPTIONS_H
+
+#include "tool.h"
+
+typedef enum OptionKind {
+    OPTION_FLAG,   /* bool */
+    OPTION_STRING, /* const char * */
+    OPTION_NUMBER, /* uint64_t, decimal; `most` bounds it */
+    OPTION_LIST,   /* StringList, may be given several times */
+} OptionKind;
+
+typedef struct StringList {
+    const char **items; /* ly_alloc'ed */
+    size_t count;
+} StringList;
+
+typedef struct Option {
+    const char *name;  /* "comment" for --comment */
+    char letter;       /* 'C' for -C; 0: none */
+    const char *value; /* "TEXT" as --help shows it; NULL for flags */
+    OptionKind kind;
+    size_t offset; /* into the command's values */
+    uint64_t most; /* of OPTION_NUMBER; 0: UINT32_MAX */
+    const char *help;
+} Option;
+
+typedef struct Command {
+    const char *name;      /* "generate" */
+    const char *arguments; /* "FILE..." */
+    const char *summary;   /* one line */
+    const Option *options; /* ends with a NULL name; those that all commands share (--json, --quiet,
+                              --passphrase-file ...) are added by the parser */
+    size_t values_size;    /* of the struct that the options fill, zeroed */
+    int least, most;       /* arguments; most -1: any */
+    Status (*run)(Tool *tool, void *values, int argc, char **argv);
+} Command;
+
+/* Every subcommand, in the order of --help; ends with NULL. In commands.c. */
+extern const Command *const commands[];
+
+/* Parses argv (argv[0] is the command's name), runs it, and returns the exit status. */
+Status command_run(Tool *tool, const Command *command, int argc, char **argv);
+
+#endif
