@@ -6,7 +6,7 @@
 #include "crypto/kdf.h"
 #include "key/der.h"
 #include "key/key-private.h"
-#include "key/read-oids.h"
+#include "key/oids.h"
 #include "key/read-private.h"
 
 #define DEFAULT_ITERATIONS 10000000u
