@@ -331,6 +331,8 @@ LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes c
     const char *name = NULL;
     if (type == LY_PK_ED25519)
         name = "ssh-ed25519";
+    else if (type == LY_PK_ED448)
+        name = "ssh-ed448";
     else if (type == LY_PK_RSA && bits >= 1024 && bits <= 16384)
         name = "ssh-rsa";
     else if (type == LY_PK_ECDSA && (bits == 256 || bits == 384 || bits == 521))
@@ -339,8 +341,8 @@ LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes c
                              : "ecdsa-sha2-nistp521";
     if (!name) {
         ly_error_set(error, LY_ERROR_INVALID,
-                     "a key of this type with %u bits is not made: ed25519, ecdsa with 256, 384 or 521 and "
-                     "rsa with 1024 to 16384 are",
+                     "a key of this type with %u bits is not made: ed25519, ed448, ecdsa with 256, 384 or 521 "
+                     "and rsa with 1024 to 16384 are",
                      bits);
         return NULL;
     }
