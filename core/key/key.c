@@ -253,7 +253,7 @@ bool ly_key_equal_public(const LyKey *a, const LyKey *b)
 }
 
 /* What the object itself was made from cannot fail to parse. */
-static void get_numbers(const LyKey *key, LyKeyNumbers *numbers)
+void ly_key_get_numbers(const LyKey *key, LyKeyNumbers *numbers)
 {
     LyReader reader = ly_reader(key->secret.len ? key->secret : key->plain);
     numbers->type = key->type;
@@ -273,7 +273,7 @@ void ly_key_put_private(const LyKey *key, LyBuf *out)
         return;
     }
     LyKeyNumbers numbers = {0};
-    get_numbers(key, &numbers);
+    ly_key_get_numbers(key, &numbers);
     ly_put_cstring(out, key->type_name);
     ly_put_string(out, key->blob);
     ly_key_put_private_fields(&numbers, false, out);
@@ -282,7 +282,7 @@ void ly_key_put_private(const LyKey *key, LyBuf *out)
 static LyPk *make_pk(const LyKey *key, LyError *error)
 {
     LyKeyNumbers numbers = {0};
-    get_numbers(key, &numbers);
+    ly_key_get_numbers(key, &numbers);
     switch (key->type->pk) {
     case LY_PK_RSA: {
         LyRsaNumbers rsa = {numbers.n, numbers.e, numbers.d, numbers.iqmp, numbers.p, numbers.q};
