@@ -94,25 +94,17 @@ bool ly_scrypt(LyCrypto *crypto, LyBytes passphrase, LyBytes salt, uint64_t n, u
 }
 
 /* libargon2 judges these too, but its messages name neither the number nor the bound. */
-static bool check_argon2(LyBytes passphrase, LyBytes salt, LyBytes secret, LyBytes associated,
-                         const LyArgon2Costs *costs, size_t out_len, LyError *error)
+bool ly_argon2_check(const LyArgon2Costs *costs, LyError *error)
 {
     if (costs->passes < ARGON2_MIN_TIME)
         return ly_error_set(error, LY_ERROR_INVALID, "Argon2 needs at least one pass");
     if (costs->lanes < ARGON2_MIN_LANES || costs->lanes > ARGON2_MAX_LANES)
         return ly_error_set(error, LY_ERROR_INVALID, "Argon2 has 1 to %u lanes, not %u",
                             (unsigned)ARGON2_MAX_LANES, costs->lanes);
-    if (costs->memory_kib / 8 < costs->lanes || costs->memory_kib > ARGON2_MAX_MEMORY)
+    if (costs->memory_kib / 8 < costs->lanes)
         return ly_error_set(error, LY_ERROR_INVALID,
-                            "Argon2 with %u lanes needs at least %llu KiB of memory, not %u", costs->lanes,
-                            (unsigned long long)costs->lanes * 8, costs->memory_kib);
-    if (salt.len < ARGON2_MIN_SALT_LENGTH || salt.len > UINT32_MAX)
-        return ly_error_set(error, LY_ERROR_INVALID, "the salt of Argon2 has %zu bytes; it needs at least %u",
-                            salt.len, (unsigned)ARGON2_MIN_SALT_LENGTH);
-    if (out_len < ARGON2_MIN_OUTLEN || out_len > UINT32_MAX || passphrase.len > UINT32_MAX ||
-        secret.len > UINT32_MAX || associated.len > UINT32_MAX)
-        return ly_error_set(error, LY_ERROR_INVALID, "Argon2 cannot make %zu bytes out of %zu", out_len,
-                            passphrase.len);
+                            "Argon2 needs at least %u KiB of memory for %u lanes, not %u", costs->lanes * 8,
+                            costs->lanes, costs->memory_kib);
     return true;
 }
 
@@ -121,8 +113,15 @@ bool ly_argon2(LyArgon2 variant, LyBytes passphrase, LyBytes salt, LyBytes secre
 {
     static const argon2_type types[] = {
         [LY_ARGON2D] = Argon2_d, [LY_ARGON2I] = Argon2_i, [LY_ARGON2ID] = Argon2_id};
-    if (!check_argon2(passphrase, salt, secret, associated, costs, out_len, error))
+    if (!ly_argon2_check(costs, error))
         return false;
+    if (salt.len < ARGON2_MIN_SALT_LENGTH || salt.len > UINT32_MAX)
+        return ly_error_set(error, LY_ERROR_INVALID, "the salt of Argon2 has %zu bytes and needs %u or more",
+                            salt.len, (unsigned)ARGON2_MIN_SALT_LENGTH);
+    if (out_len < ARGON2_MIN_OUTLEN || out_len > UINT32_MAX || passphrase.len > UINT32_MAX ||
+        secret.len > UINT32_MAX || associated.len > UINT32_MAX)
+        return ly_error_set(error, LY_ERROR_INVALID, "Argon2 cannot make %zu bytes out of %zu", out_len,
+                            passphrase.len);
     /* The inputs are only read: the flags that would wipe them are not set. The library's own memory is
      * wiped, which is its default. */
     argon2_context context = {

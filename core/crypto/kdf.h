@@ -24,6 +24,8 @@ typedef struct LyArgon2Costs {
     uint32_t passes;     /* from 1 */
     uint32_t lanes;      /* 1 to 2^24 - 1; computed by one thread, one after another */
 } LyArgon2Costs;
+/* Are the numbers possible? LY_ERROR_INVALID. */
+bool ly_argon2_check(const LyArgon2Costs *costs, LyError *error);
 /* RFC 9106, version 0x13. The salt has at least 8 bytes, `out` at least 4; `secret` and `associated` are
  * empty for key files. LY_ERROR_INVALID: numbers out of range, told before anything is allocated;
  * LY_ERROR_CRYPTO: the memory cannot be had. The memory is cleansed. */
