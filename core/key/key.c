@@ -159,6 +159,12 @@ static LyKey *copy_key(LyKey *key, bool is_certificate, LyBytes blob, LyBytes co
     return copy;
 }
 
+void ly_key_set_comment(LyKey *key, LyBytes comment)
+{
+    ly_free((void *)key->comment.data);
+    key->comment = copy_bytes(ly_bytes_slice(comment, 0, COMMENT_LIMIT));
+}
+
 LyKey *ly_key_new_commented(LyKey *key, LyBytes comment)
 {
     return copy_key(key, key->is_certificate, key->blob, comment);
