@@ -25,8 +25,8 @@ bool ly_key_put_spki(const LyKey *key, LyBuf *out, LyError *error);
 /* "RSA PUBLIC KEY"; of other types SubjectPublicKeyInfo. */
 bool ly_key_put_pem_public(const LyKey *key, LyBuf *out, LyError *error);
 
-/* The DER forms that PEM and PKCS#8 share, appended; the key has its private half. PKCS#1 (RFC 8017 A.1.2) and
- * RSAPublicKey; SEC1 (RFC 5915), which PKCS#8 has without the curve's name. */
+/* The DER forms that PEM and PKCS#8 share, appended; the key has its private half. PKCS#1 (RFC 8017 A.1.2)
+ * and RSAPublicKey; SEC1 (RFC 5915), which PKCS#8 has without the curve's name. */
 bool ly_key_put_pkcs1(LyCrypto *crypto, const LyKeyNumbers *numbers, LyBuf *out, LyError *error);
 void ly_key_put_pkcs1_public(const LyKeyNumbers *numbers, LyBuf *out);
 void ly_key_put_sec1(const LyKeyNumbers *numbers, bool with_curve, LyBuf *out);
