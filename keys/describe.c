@@ -31,7 +31,8 @@ void put_key_randomart(Tool *tool, const LyKey *key, LyHash hash, const char *in
     for (size_t i = 0; i < sizeof name - 1 && ly_hash_name(hash)[i]; i++)
         name[i] = ly_hash_name(hash)[i] >= 'a' ? (char)(ly_hash_name(hash)[i] - 32) : ly_hash_name(hash)[i];
     put_short_type(&type, key);
-    ly_put_randomart(ly_bytes(digest, ly_hash_len(hash)), ly_buf_str(&type), ly_key_bits(key), name, &picture);
+    ly_put_randomart(ly_bytes(digest, ly_hash_len(hash)), ly_buf_str(&type), ly_key_bits(key), name,
+                     &picture);
     rest = ly_buf_bytes(&picture);
     while (ly_bytes_line(&rest, &line))
         ly_buf_add_format(out, "%s%.*s\n", indent, (int)line.len, (const char *)line.data);

@@ -31,10 +31,10 @@ static const struct {
     enum { NO_COST, ROUNDS, ITERATIONS, PASSES } cost;
     bool memory;
 } derivations[] = {
-    {LY_KEY_OPENSSH, "bcrypt", ROUNDS, false},  {LY_KEY_PEM, "md5", NO_COST, false},
+    {LY_KEY_OPENSSH, "bcrypt", ROUNDS, false},   {LY_KEY_PEM, "md5", NO_COST, false},
     {LY_KEY_PKCS8, "pbkdf2", ITERATIONS, false}, {LY_KEY_PKCS8, "scrypt", NO_COST, true},
-    {LY_KEY_PPK2, "sha1", NO_COST, false},      {LY_KEY_PPK3, "argon2id", PASSES, true},
-    {LY_KEY_PPK3, "argon2i", PASSES, true},     {LY_KEY_PPK3, "argon2d", PASSES, true},
+    {LY_KEY_PPK2, "sha1", NO_COST, false},       {LY_KEY_PPK3, "argon2id", PASSES, true},
+    {LY_KEY_PPK3, "argon2i", PASSES, true},      {LY_KEY_PPK3, "argon2d", PASSES, true},
 };
 
 /* SSH's name of a cipher that a file's format calls otherwise ("AES-256-CBC", "DES-EDE3-CBC"). */
@@ -42,7 +42,7 @@ static const char *usual_cipher(LyKeyFormat format, const char *name)
 {
     static const struct {
         const char *from, *to;
-    } known[] = {{"aes-128-cbc", "aes128-cbc"}, {"aes128-cbc", "aes128-cbc"}, {"aes-192-cbc", "aes192-cbc"},
+    } known[] = {{"aes-128-cbc", "aes128-cbc"}, {"aes128-cbc", "aes128-cbc"},  {"aes-192-cbc", "aes192-cbc"},
                  {"aes192-cbc", "aes192-cbc"},  {"aes-256-cbc", "aes256-cbc"}, {"aes256-cbc", "aes256-cbc"},
                  {"des-ede3-cbc", "3des-cbc"},  {"3des-cbc", "3des-cbc"}};
     bool ppk = format == LY_KEY_PPK2 || format == LY_KEY_PPK3;
@@ -56,7 +56,8 @@ static void keep(LyKeyFormat format, const LyKeyEntry *old, LyKeyWriteOptions *o
 {
     options->cipher = usual_cipher(format, old->cipher);
     for (size_t i = 0; i < LY_COUNT(derivations); i++)
-        if (old->kdf.name && derivations[i].format == format && strcmp(derivations[i].kdf, old->kdf.name) == 0)
+        if (old->kdf.name && derivations[i].format == format &&
+            strcmp(derivations[i].kdf, old->kdf.name) == 0)
             options->kdf = old->kdf;
 }
 

@@ -37,8 +37,8 @@ static bool on_blocklist(Tool *tool, const LyKey *key)
     LyPkType pk = ly_key_type(key)->pk;
     if ((pk != LY_PK_RSA && pk != LY_PK_DSA) || ly_key_type(key)->sk)
         return false;
-    LY_AUTO_FREE char *path = ly_format("/usr/share/ssh/blacklist.%s-%u", pk == LY_PK_RSA ? "RSA" : "DSA",
-                                        ly_key_bits(key));
+    LY_AUTO_FREE char *path =
+        ly_format("/usr/share/ssh/blacklist.%s-%u", pk == LY_PK_RSA ? "RSA" : "DSA", ly_key_bits(key));
     LY_AUTO(ly_buf_free) LyBuf text = {0};
     char id[21];
     if (!file_read(path, FILE_LIMIT, &text, NULL))
@@ -55,7 +55,8 @@ static void find_warnings(Show *show, const LyKeyEntry *entry, Warnings *found)
 {
     static const LyWeakness readable = {"readable-by-others",
                                         "others can read this private key: chmod 600 the file"};
-    static const LyWeakness wrong = {"wrong-passphrase", "the passphrase that was given does not open this key"};
+    static const LyWeakness wrong = {"wrong-passphrase",
+                                     "the passphrase that was given does not open this key"};
     found->count = entry->key ? ly_key_weaknesses(entry->key, entry->format, found->items) : 0;
     if (entry->key && on_blocklist(show->tool, entry->key))
         found->items[found->count++] = ly_weakness_debian;
@@ -89,20 +90,13 @@ static void json_options(LyJson *json, const char *name, LyBytes options)
 {
     LyReader reader = ly_reader(options);
     ly_json_name(json, name);
-    ly_json_begin(json, '[');
+    ly_json_begin(json, '{');
     while (reader.len && !reader.failed) {
         LyBytes option = ly_get_string(&reader), data = ly_get_string(&reader);
-        ly_json_begin(json, '{');
-        ly_json_name(json, "name");
-        ly_json_string(json, option);
-        ly_json_name(json, "value");
-        if (data.len)
-            ly_json_string(json, option_value(data));
-        else
-            ly_json_null(json);
-        ly_json_end(json, '}');
+        ly_json_foreign_name(json, option);
+        ly_json_string(json, option_value(data));
     }
-    ly_json_end(json, ']');
+    ly_json_end(json, '}');
 }
 
 static const char *kind_name(uint32_t kind)
