@@ -235,21 +235,6 @@ typedef struct Request {
     LyCertificate certificate;
 } Request;
 
-/* Where the options end is known only when they are understood; for lines that are refused, the unquoted
- * blank tells. */
-static LyBytes skip_options(LyBytes line)
-{
-    bool quoted = false;
-    size_t i = 0;
-    for (; i < line.len && (quoted || (line.data[i] != ' ' && line.data[i] != '\t')); i++) {
-        if (line.data[i] == '\\' && i + 1 < line.len && line.data[i + 1] == '"')
-            i++;
-        else if (line.data[i] == '"')
-            quoted = !quoted;
-    }
-    return ly_bytes_slice(line, LY_MIN(i, line.len), line.len);
-}
-
 /* The key of the line is the one asked about: itself, or the CA of the certificate. */
 static bool is_for_key(const Request *request, LyBytes text)
 {
@@ -356,7 +341,10 @@ static bool try_line(const Request *request, LyBytes line, unsigned number, LyAu
     bool understood = true;
     rest = line;
     if (!ly_key_type_find(word, NULL)) {
-        LyBytes behind = skip_options(line);
+        /* Where the options end is known only when they are understood; for lines that are refused, the
+         * unquoted blank tells. */
+        LyBytes behind = line;
+        ly_text_options(&behind);
         understood = read_options(&rest, &options, &which);
         if (!understood)
             rest = behind;

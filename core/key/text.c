@@ -27,6 +27,21 @@ LyBytes ly_text_word(LyBytes *line)
     return word;
 }
 
+LyBytes ly_text_options(LyBytes *line)
+{
+    bool quoted = false;
+    size_t i = 0;
+    for (; i < line->len && (quoted || (line->data[i] != ' ' && line->data[i] != '\t')); i++) {
+        if (line->data[i] == '\\' && i + 1 < line->len && line->data[i + 1] == '"')
+            i++;
+        else if (line->data[i] == '"')
+            quoted = !quoted;
+    }
+    LyBytes options = ly_bytes_slice(*line, 0, i);
+    *line = ly_bytes_trim(ly_bytes_slice(*line, i, line->len));
+    return options;
+}
+
 bool ly_address_read(LyBytes text, LyAddress *address)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

@@ -11,6 +11,9 @@
 bool ly_text_line(LyBytes *text, LyBytes *line);
 /* Takes a word off the line, and the blanks and tabs around it. Empty at the end. */
 LyBytes ly_text_word(LyBytes *line);
+/* Takes what stands before the first blank outside of quotes, in which \" is no end, and the blanks behind
+ * it: options of authorized_keys and allowed_signers. */
+LyBytes ly_text_options(LyBytes *line);
 
 typedef struct LyAddress {
     uint8_t bytes[16];
