@@ -2,7 +2,7 @@
 #include "base/auto.h"
 #include "key/der.h"
 #include "key/key-private.h"
-#include "key/read-oids.h"
+#include "key/oids.h"
 #include "key/read-private.h"
 
 LyKey *ly_key_malformed(LyBytes der, const LyReader *outer, const LyReader *inner, const char *form,
@@ -63,17 +63,21 @@ static const LyKeyType *curve_type(int curve)
     return ly_key_type_find(ly_bytes_str(names[curve]), NULL);
 }
 
+static const LyBytes curve_oids[LY_CURVE_COUNT] = {
+    [LY_NISTP256] = {(const uint8_t *)OID_P256, sizeof OID_P256 - 1},
+    [LY_NISTP384] = {(const uint8_t *)OID_P384, sizeof OID_P384 - 1},
+    [LY_NISTP521] = {(const uint8_t *)OID_P521, sizeof OID_P521 - 1}};
+
+LyBytes ly_oid_of_curve(int curve)
+{
+    return curve_oids[curve];
+}
+
 int ly_curve_of_oid(LyBytes oid, LyError *error)
 {
-    static const struct {
-        LyBytes oid;
-        int curve;
-    } known[] = {{{(const uint8_t *)OID_P256, sizeof OID_P256 - 1}, LY_NISTP256},
-                 {{(const uint8_t *)OID_P384, sizeof OID_P384 - 1}, LY_NISTP384},
-                 {{(const uint8_t *)OID_P521, sizeof OID_P521 - 1}, LY_NISTP521}};
-    for (size_t i = 0; i < LY_COUNT(known); i++)
-        if (ly_bytes_equal(oid, known[i].oid))
-            return known[i].curve;
+    for (int i = 0; i < LY_CURVE_COUNT; i++)
+        if (ly_bytes_equal(oid, curve_oids[i]))
+            return i;
     char text[100];
     ly_error_set(error, LY_ERROR_UNSUPPORTED, "the curve %s is not one that SSH uses",
                  ly_der_oid_text(oid, text));

@@ -2,7 +2,7 @@
 #include "base/auto.h"
 #include "key/der.h"
 #include "key/key-private.h"
-#include "key/read-oids.h"
+#include "key/oids.h"
 #include "key/read-private.h"
 
 typedef enum Algorithm { RSA, DSA, EC, ED25519, ED448, ALGORITHM_COUNT } Algorithm;

@@ -1,0 +1,6 @@
+#include "commands.h"
+
+const Command *const commands[] = {
+    &show_command,
+    NULL,
+};
