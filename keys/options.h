@@ -3,6 +3,8 @@
 #ifndef KEYS_OPTIONS_H
 #define KEYS_OPTIONS_H
 
+#include <stddef.h>
+
 #include "tool.h"
 
 typedef enum OptionKind {
@@ -41,7 +43,17 @@ typedef struct Command {
 /* Every subcommand, in the order of --help; ends with NULL. In commands.c. */
 extern const Command *const commands[];
 
-/* Parses argv (argv[0] is the command's name), runs it, and returns the exit status. */
+/* Appends the text of --help: of a command, and of the program. */
+void command_help(const Command *command, LyBuf *out);
+void commands_help(LyBuf *out);
+/* The options that the parser adds; ends with a NULL name. */
+const Option *command_common_options(void);
+/* Appends the completion script for "bash", "zsh" or "fish", made from the tables; false for another shell.
+ */
+bool commands_completions(const char *shell, LyBuf *out);
+
+/* Parses argv (argv[0] is the command's name), runs it, and returns the exit status. With --json
+ * what fails before it printed anything is printed as {file, error}. */
 Status command_run(Tool *tool, const Command *command, int argc, char **argv);
 
 #endif

@@ -25,7 +25,8 @@ typedef struct PassphraseSource {
     const char *file; /* "-": standard input */
     int fd;           /* -1: none */
     const char *text;
-    bool none; /* --no-passphrase: write without */
+    bool none;  /* --no-passphrase: write without */
+    char *read; /* what the file or the descriptor gave, in secret memory */
 } PassphraseSource;
 
 typedef struct Tool {
@@ -37,7 +38,14 @@ typedef struct Tool {
     PassphraseSource passphrase;     /* for what is read */
     PassphraseSource new_passphrase; /* for what is written */
     LyKeyReadOptions limits;         /* KDF costs that are allowed */
+    bool printed;                    /* something went to stdout */
+    LyBuf failure, failure_file;     /* the last message of tool_fail or tool_error, for --json */
 } Tool;
+
+/* Before anything else, and after everything: no core dumps, a full disk is an error and not a signal, the
+ * crypto library. False after a message. `program` stays the caller's. */
+bool tool_open(Tool *tool, const char *program);
+void tool_close(Tool *tool);
 
 /* Prints "lanyard-key: sentence" to stderr and returns `status`. */
 Status tool_fail(Tool *tool, Status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -49,6 +57,9 @@ void tool_warn(Tool *tool, const char *format, ...) __attribute__((format(printf
 Status tool_print(Tool *tool, LyBytes text);
 
 LyLoop *tool_loop(Tool *tool);
+/* Reads what --passphrase-file and its like name, once; a descriptor that both name gives a line to each.
+ * STATUS_IO with a message. */
+Status tool_read_sources(Tool *tool);
 /* Asks on the terminal or by SSH_ASKPASS; the answer is in secret memory, ly_secret_free. NULL: nobody can be
  * asked, or gave up. */
 char *tool_ask(Tool *tool, const char *prompt, bool echo);
@@ -70,9 +81,10 @@ typedef struct LoadedKey {
 } LoadedKey;
 
 typedef enum Need {
-    NEED_PUBLIC /* never asks where the public half is shown */,
+    NEED_PUBLIC,     /* never asks where the public half is shown, here or in PATH.pub */
+    NEED_OWN_PUBLIC, /* the same, but PATH.pub is not believed: it may be another key's */
     NEED_PRIVATE,
-    NEED_ANY
+    NEED_ANY /* the private half where there is one */
 } Need;
 /* Reads the first key of the file ("-": stdin), asking for the passphrase ("Enter passphrase for FILE: ",
  * three times at most, a wrong one from a source is final) when needed, and compares the halves.

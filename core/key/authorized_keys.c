@@ -177,7 +177,9 @@ bool ly_authorized_keys_check_options(LyBytes text, LyError *error)
 LyBytes ly_authorized_keys_line_key(LyBytes line)
 {
     LyBytes rest = line = ly_bytes_trim(line), word = ly_text_word(&rest);
-    return ly_key_type_find(word, NULL) ? line : ly_bytes_trim(ly_text_skip_options(line));
+    if (!ly_key_type_find(word, NULL))
+        ly_text_options(&line);
+    return line;
 }
 
 typedef struct Request {
@@ -297,7 +299,8 @@ static bool try_line(const Request *request, LyBytes line, unsigned number, LyAu
     if (!ly_key_type_find(word, NULL)) {
         /* Where the options end is known only when they are understood; for lines that are refused, the
          * unquoted blank tells. */
-        LyBytes behind = ly_text_skip_options(line);
+        LyBytes behind = line;
+        ly_text_options(&behind);
         understood = read_options(&rest, &options, &which);
         if (!understood)
             rest = behind;

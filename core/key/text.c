@@ -74,17 +74,19 @@ bool ly_text_option(LyBytes *line, LyBytes *name, bool *has_value, LyBuf *value,
     return true;
 }
 
-LyBytes ly_text_skip_options(LyBytes line)
+LyBytes ly_text_options(LyBytes *line)
 {
     bool quoted = false;
     size_t i = 0;
-    for (; i < line.len && (quoted || (line.data[i] != ' ' && line.data[i] != '\t')); i++) {
-        if (line.data[i] == '\\' && i + 1 < line.len && line.data[i + 1] == '"')
+    for (; i < line->len && (quoted || (line->data[i] != ' ' && line->data[i] != '\t')); i++) {
+        if (line->data[i] == '\\' && i + 1 < line->len && line->data[i + 1] == '"')
             i++;
-        else if (line.data[i] == '"')
+        else if (line->data[i] == '"')
             quoted = !quoted;
     }
-    return ly_bytes_slice(line, LY_MIN(i, line.len), line.len);
+    LyBytes options = ly_bytes_slice(*line, 0, i);
+    *line = ly_bytes_trim(ly_bytes_slice(*line, i, line->len));
+    return options;
 }
 
 bool ly_address_read(LyBytes text, LyAddress *address)
