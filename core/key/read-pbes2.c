@@ -4,7 +4,7 @@
 #include "crypto/cipher.h"
 #include "crypto/kdf.h"
 #include "key/der.h"
-#include "key/read-oids.h"
+#include "key/oids.h"
 #include "key/read-private.h"
 
 #define MALFORMED "the PKCS#8 structure of the encrypted key is malformed or cut short"

@@ -6,8 +6,6 @@
 #include "key/read-private.h"
 
 #define SALT_LIMIT 1024 /* bytes */
-#define DEFAULT_MEMORY_KIB ((uint64_t)1 << 20)
-#define DEFAULT_MEMORY_PASSES_KIB ((uint64_t)4 << 20)
 
 typedef struct Lines {
     LyBytes rest;
@@ -315,9 +313,7 @@ static bool is_mac_right(LyCrypto *crypto, const File *file, const LyPpkKeys *ke
 
 static bool check_costs(const LyKeyKdf *kdf, const LyKeyReadOptions *options, LyError *error)
 {
-    uint64_t memory = options->max_memory_kib ? options->max_memory_kib : DEFAULT_MEMORY_KIB,
-             work =
-                 options->max_memory_passes_kib ? options->max_memory_passes_kib : DEFAULT_MEMORY_PASSES_KIB;
+    uint64_t memory = ly_key_max_memory(options), work = ly_key_max_memory_passes(options);
     if (kdf->memory_kib <= memory && kdf->memory_kib * kdf->passes <= work) /* 32 bits each */
         return true;
     return ly_error_set(error, LY_ERROR_LIMIT,
@@ -393,8 +389,7 @@ bool ly_key_read_ppk(LyCrypto *crypto, LyBytes text, const LyKeyReadOptions *opt
         entry->has_private = true;
     }
     if (file.ppk.encrypted) {
-        entry->encrypted = true;
-        strcpy(entry->cipher, "aes256-cbc");
+        ly_key_entry_encrypted(entry, LY_BYTES("aes256-cbc"));
         entry->kdf = file.ppk.kdf;
     }
     LyKey *shown = sound ? make_public(crypto, &file.ppk, error) : NULL;
@@ -403,11 +398,10 @@ bool ly_key_read_ppk(LyCrypto *crypto, LyBytes text, const LyKeyReadOptions *opt
     LyError reason = {0};
     bool closed = file.ppk.encrypted && options->public_only;
     LyKey *key = closed ? NULL : open_key(crypto, &file, shown, options, &reason);
-    if (reason.code == LY_ERROR_INVALID || reason.code == LY_ERROR_VERIFY) {
+    if (reason.code && !ly_key_entry_closed(entry, &reason, error)) {
         ly_key_unref(shown);
-        return ly_error_set(error, reason.code, "%s", reason.message);
+        return false;
     }
-    entry->error = reason;
     entry->key = key ? key : shown;
     if (key)
         ly_key_unref(shown);

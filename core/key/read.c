@@ -272,8 +272,8 @@ static const struct {
     LyKeyTextReader *read;
     const char *note; /* why there is no reader */
 } others[] = {
-    {"PuTTY-User-Key-File-", NULL,
-     "this is a PuTTY key (PPK), which is not read here: puttygen -O private-openssh converts it"},
+    {"PuTTY-User-Key-File-", ly_key_read_ppk, NULL},
+    {"{", ly_key_read_jwk, NULL},
     {"SSH PRIVATE KEY FILE FORMAT 1", NULL, "this is a key for SSH version 1, which is no longer in use"},
     {"\xff\xfe", NULL, "this is UTF-16 text: save it as UTF-8"},
     {"\xfe\xff", NULL, "this is UTF-16 text: save it as UTF-8"},

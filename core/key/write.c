@@ -4,6 +4,20 @@
 #include "base/base64.h"
 #include "key/write-private.h"
 
+static bool put_jwk_private(LyCrypto *crypto, LyKey *key, LyKeyFormat format,
+                            const LyKeyWriteOptions *options, LyBuf *out, LyError *error)
+{
+    if (options->passphrase.len)
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED,
+                            "the format jwk cannot be encrypted: pkcs8 or openssh would do");
+    return ly_key_put_jwk(key, true, out, error);
+}
+
+static bool put_jwk_public(const LyKey *key, LyBuf *out, LyError *error)
+{
+    return ly_key_put_jwk(key, false, out, error);
+}
+
 /* What a private format has a form of. */
 static const struct {
     LyKeyFormat format;
@@ -14,6 +28,9 @@ static const struct {
     {LY_KEY_OPENSSH, true, true, ly_key_put_openssh},
     {LY_KEY_PEM, false, false, ly_key_put_pem},
     {LY_KEY_PKCS8, false, false, ly_key_put_pkcs8},
+    {LY_KEY_PPK2, true, false, ly_key_put_ppk},
+    {LY_KEY_PPK3, true, false, ly_key_put_ppk},
+    {LY_KEY_JWK, false, false, put_jwk_private},
 };
 
 static bool put_line(const LyKey *key, LyBuf *out, LyError *error)
@@ -31,6 +48,7 @@ static const struct {
     {LY_KEY_SPKI, false, false, ly_key_put_spki},
     {LY_KEY_RFC4716, true, true, ly_key_put_rfc4716},
     {LY_KEY_LINE, true, true, put_line},
+    {LY_KEY_JWK, false, false, put_jwk_public},
 };
 
 static bool has_form(const LyKey *key, LyKeyFormat format, bool certificates, bool sk, const char *instead,
