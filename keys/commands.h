@@ -4,6 +4,14 @@
 
 #include "options.h"
 
+extern const Command authorize_command;
+extern const Command certify_command;
+extern const Command find_principals_command;
+extern const Command install_command;
+extern const Command known_hosts_command;
+extern const Command krl_command;
 extern const Command show_command;
+extern const Command sign_command;
+extern const Command verify_command;
 
 #endif
