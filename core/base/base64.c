@@ -4,7 +4,11 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 void ly_base64_encode(LyBuf *out, LyBytes bytes, size_t columns)
 {
-    size_t column = 0;
+    size_t groups = bytes.len / 3 + (bytes.len % 3 != 0), column = 0;
+    size_t len = groups * 4 + (columns ? (groups * 4 + columns - 1) / columns : 0);
+    uint8_t *to = ly_buf_room(out, len);
+    if (!to || len == 0)
+        return;
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t left = LY_MIN(bytes.len - i, (size_t)3);
         uint32_t group = (uint32_t)bytes.data[i] << 16;
@@ -12,63 +16,90 @@ void ly_base64_encode(LyBuf *out, LyBytes bytes, size_t columns)
             group |= (uint32_t)bytes.data[i + 1] << 8;
         if (left > 2)
             group |= bytes.data[i + 2];
-        char four[4] = {alphabet[group >> 18], alphabet[group >> 12 & 63], alphabet[group >> 6 & 63],
-                        alphabet[group & 63]};
-        if (left < 3)
-            four[3] = '=';
-        if (left < 2)
-            four[2] = '=';
+        char four[4] = {alphabet[group >> 18], alphabet[group >> 12 & 63],
+                        left > 1 ? alphabet[group >> 6 & 63] : '=', left > 2 ? alphabet[group & 63] : '='};
         for (size_t k = 0; k < 4; k++) {
-            ly_buf_add(out, ly_bytes(four + k, 1));
+            *to++ = (uint8_t)four[k];
             if (columns && ++column == columns) {
-                ly_buf_add_str(out, "\n");
+                *to++ = '\n';
                 column = 0;
             }
         }
     }
     if (column)
-        ly_buf_add_str(out, "\n");
+        *to = '\n';
+    ly_buf_added(out, len);
 }
 
-static int value_of(uint8_t c)
+/* A character's value + 1; the others are 0, PAD or SPACE. */
+enum { SPACE = 65, PAD = 66 };
+static const uint8_t values[256] = {
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  65, 65, 0,  0,  65, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    0,  0,  0,  0,  0,  0,  65, 0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  63, 0,  0,  0,  64, 53, 54, 55, 56,
+    57, 58, 59, 60, 61, 62, 0,  0,  0,  66, 0,  0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13,
+    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,  0,  0,  0,  0,  0,  27, 28, 29, 30, 31, 32, 33,
+    34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 0,  0,  0,  0,  0,
+};
+
+/* The bytes that the text decodes to, if it is well-formed; never fewer than are written before damage shows.
+ */
+static size_t room_for(LyBytes text, bool skip_space)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    size_t spaces = 0, padding = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t value = values[text.data[i]];
+        spaces += skip_space && value == SPACE;
+        padding += value == PAD;
+    }
+    padding = LY_MIN(padding, (size_t)2);
+    return (text.len - spaces - padding) / 4 * 3 + (padding ? 2 : 0);
 }
 
 bool ly_base64_decode(LyBuf *out, LyBytes text, bool skip_space)
 {
-    size_t start = out->len, digits = 0, padding = 0;
+    size_t digits = 0, padding = 0, len = 0;
     uint32_t group = 0;
-    bool good = true;
-    for (size_t i = 0; i < text.len && good; i++) {
-        uint8_t c = text.data[i];
-        if (skip_space && (c == ' ' || c == '\t' || c == '\r' || c == '\n'))
-            continue;
-        int value = value_of(c);
-        if (c == '=' && digits % 4 >= 2 && padding < 2) {
-            padding++;
-            value = 0;
-        } else if (value < 0 || padding) {
-            good = false;
-            break;
+    const uint8_t *in = text.data, *end = in + text.len;
+    uint8_t *to = ly_buf_room(out, room_for(text, skip_space));
+    if (out->failed)
+        return false;
+    for (; in < end; in++) {
+        /* Whole groups at once; whatever is not a plain digit goes the slow way below. */
+        while (digits % 4 == 0 && padding == 0 && end - in >= 4) {
+            unsigned a = values[in[0]] - 1u, b = values[in[1]] - 1u, c = values[in[2]] - 1u,
+                     d = values[in[3]] - 1u;
+            if ((a | b | c | d) > 63)
+                break;
+            uint32_t four = a << 18 | b << 12 | c << 6 | d;
+            to[len++] = (uint8_t)(four >> 16);
+            to[len++] = (uint8_t)(four >> 8);
+            to[len++] = (uint8_t)four;
+            in += 4;
+            digits += 4;
         }
-        group = group << 6 | (uint32_t)value;
+        if (in == end)
+            break;
+        unsigned value = values[*in];
+        if (value == SPACE && skip_space)
+            continue;
+        if (value == PAD && digits % 4 >= 2 && padding < 2)
+            padding++;
+        else if (value == 0 || value > 64 || padding)
+            return false;
+        group = group << 6 | (value == PAD ? 0 : value - 1);
         if (++digits % 4 == 0) {
             uint8_t three[3] = {(uint8_t)(group >> 16), (uint8_t)(group >> 8), (uint8_t)group};
-            for (size_t k = 3 - padding; k < 3; k++)
-                good = good && three[k] == 0;
-            ly_buf_add(out, ly_bytes(three, 3 - padding));
+            for (size_t k = 0; k < 3; k++) {
+                if (k < 3 - padding)
+                    to[len++] = three[k];
+                else if (three[k])
+                    return false;
+            }
             group = 0;
         }
     }
-    if (good && digits % 4 == 0 && !out->failed)
-        return true;
-    out->len = start;
-    return false;
+    if (digits % 4)
+        return false;
+    ly_buf_added(out, len);
+    return true;
 }

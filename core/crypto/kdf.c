@@ -1,5 +1,6 @@
 #include "crypto/kdf.h"
 
+#include <argon2.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/kdf.h>
@@ -90,4 +91,59 @@ bool ly_scrypt(LyCrypto *crypto, LyBytes passphrase, LyBytes salt, uint64_t n, u
         OSSL_PARAM_construct_end(),
     };
     return derive(crypto, "SCRYPT", params, out, out_len, error);
+}
+
+/* libargon2 judges these too, but its messages name neither the number nor the bound. */
+bool ly_argon2_check(const LyArgon2Costs *costs, LyError *error)
+{
+    if (costs->passes < ARGON2_MIN_TIME)
+        return ly_error_set(error, LY_ERROR_INVALID, "Argon2 needs at least one pass");
+    if (costs->lanes < ARGON2_MIN_LANES || costs->lanes > ARGON2_MAX_LANES)
+        return ly_error_set(error, LY_ERROR_INVALID, "Argon2 has 1 to %u lanes, not %u",
+                            (unsigned)ARGON2_MAX_LANES, costs->lanes);
+    if (costs->memory_kib / 8 < costs->lanes)
+        return ly_error_set(error, LY_ERROR_INVALID,
+                            "Argon2 needs at least %u KiB of memory for %u lanes, not %u", costs->lanes * 8,
+                            costs->lanes, costs->memory_kib);
+    return true;
+}
+
+bool ly_argon2(LyArgon2 variant, LyBytes passphrase, LyBytes salt, LyBytes secret, LyBytes associated,
+               const LyArgon2Costs *costs, uint8_t *out, size_t out_len, LyError *error)
+{
+    static const argon2_type types[] = {
+        [LY_ARGON2D] = Argon2_d, [LY_ARGON2I] = Argon2_i, [LY_ARGON2ID] = Argon2_id};
+    if (!ly_argon2_check(costs, error))
+        return false;
+    if (salt.len < ARGON2_MIN_SALT_LENGTH || salt.len > UINT32_MAX)
+        return ly_error_set(error, LY_ERROR_INVALID, "the salt of Argon2 has %zu bytes and needs %u or more",
+                            salt.len, (unsigned)ARGON2_MIN_SALT_LENGTH);
+    if (out_len < ARGON2_MIN_OUTLEN || out_len > UINT32_MAX || passphrase.len > UINT32_MAX ||
+        secret.len > UINT32_MAX || associated.len > UINT32_MAX)
+        return ly_error_set(error, LY_ERROR_INVALID, "Argon2 cannot make %zu bytes out of %zu", out_len,
+                            passphrase.len);
+    /* The inputs are only read: the flags that would wipe them are not set. The library's own memory is
+     * wiped, which is its default. */
+    argon2_context context = {
+        .out = out,
+        .outlen = (uint32_t)out_len,
+        .pwd = (uint8_t *)passphrase.data,
+        .pwdlen = (uint32_t)passphrase.len,
+        .salt = (uint8_t *)salt.data,
+        .saltlen = (uint32_t)salt.len,
+        .secret = (uint8_t *)secret.data,
+        .secretlen = (uint32_t)secret.len,
+        .ad = (uint8_t *)associated.data,
+        .adlen = (uint32_t)associated.len,
+        .t_cost = costs->passes,
+        .m_cost = costs->memory_kib,
+        .lanes = costs->lanes,
+        .threads = 1,
+        .version = ARGON2_VERSION_13,
+        .flags = ARGON2_DEFAULT_FLAGS,
+    };
+    int result = argon2_ctx(&context, types[variant]);
+    return result == ARGON2_OK ||
+           ly_error_set(error, LY_ERROR_CRYPTO, "Argon2 with %u KiB of memory failed: %s", costs->memory_kib,
+                        argon2_error_message(result));
 }

@@ -3,6 +3,7 @@
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
 
+#include "base/secret.h"
 #include "crypto/crypto-private.h"
 #include "crypto/pk.h"
 
@@ -91,4 +92,46 @@ bool ly_pk_derive_public(LyCrypto *crypto, LyPkType type, LyCurve curve, const L
         break;
     }
     return ly_error_set(error, LY_ERROR_INVALID, "an RSA key's modulus does not follow from its exponent");
+}
+
+/* d mod (prime - 1) */
+static bool add_exponent(LyCrypto *crypto, LyBytes d, LyBytes prime, LyBuf *exponent)
+{
+    BN_CTX *context = BN_CTX_secure_new_ex(crypto->library);
+    BIGNUM *number = BN_bin2bn(d.data, (int)d.len, BN_secure_new()),
+           *modulus = BN_bin2bn(prime.data, (int)prime.len, BN_secure_new()), *rest = BN_secure_new();
+    bool ok = context && number && modulus && rest && BN_sub_word(modulus, 1);
+    if (ok) {
+        BN_set_flags(number, BN_FLG_CONSTTIME);
+        BN_set_flags(modulus, BN_FLG_CONSTTIME);
+        ok = BN_mod(rest, number, modulus, context);
+    }
+    if (ok) {
+        size_t len = (size_t)BN_num_bytes(rest);
+        uint8_t *bytes = ly_secret_alloc(len + 1);
+        BN_bn2bin(rest, bytes);
+        ly_buf_add(exponent, ly_bytes(bytes, len));
+        ly_secret_free(bytes);
+    }
+    BN_clear_free(number);
+    BN_clear_free(modulus);
+    BN_clear_free(rest);
+    BN_CTX_free(context);
+    return ok;
+}
+
+bool ly_pk_rsa_exponents(LyCrypto *crypto, const LyRsaNumbers *numbers, LyBuf *dp, LyBuf *dq, LyError *error)
+{
+    const LyBytes *all[] = {&numbers->d, &numbers->p, &numbers->q};
+    for (size_t i = 0; i < LY_COUNT(all); i++) {
+        bool too_small = all[i]->len == 0 || (i && all[i]->len == 1 && all[i]->data[0] < 3);
+        if (too_small || all[i]->len > 16384 / 8)
+            return ly_error_set(error, LY_ERROR_INVALID, "the RSA numbers are out of range");
+    }
+    size_t dp_len = dp->len, dq_len = dq->len;
+    if (add_exponent(crypto, numbers->d, numbers->p, dp) && add_exponent(crypto, numbers->d, numbers->q, dq))
+        return true;
+    dp->len = dp_len;
+    dq->len = dq_len;
+    return ly_crypto_failed(error, "compute the exponents of an RSA key");
 }

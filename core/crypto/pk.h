@@ -54,9 +54,14 @@ bool ly_pk_verify(const LyPk *pk, LyHash hash, LyBytes message, LyBytes signatur
 bool ly_pk_derive_public(LyCrypto *crypto, LyPkType type, LyCurve curve, const LyDsaNumbers *dsa,
                          LyBytes private_value, LyBuf *public_value, LyError *error);
 
+/* Appends RSA's exponents of the Chinese remainder theorem, d mod (p-1) and d mod (q-1), as magnitudes
+ * without leading zeros, which SSH's formats leave out and DER and JWK want. LY_ERROR_INVALID: p or q is
+ * below 3. */
+bool ly_pk_rsa_exponents(LyCrypto *crypto, const LyRsaNumbers *numbers, LyBuf *dp, LyBuf *dq, LyError *error);
+
 /* Generation. Components come back as magnitudes in secret-cleansed buffers: each appended as SSH wire fields
- * in the order that openssh-key-v1 uses after the type name: ed25519: string public, string seed||public;
- * ecdsa: string curve name, string point, mpint scalar; rsa: mpint n e d iqmp p q. */
+ * in the order that openssh-key-v1 uses after the type name: ed25519 and ed448: string public, string
+ * seed||public; ecdsa: string curve name, string point, mpint scalar; rsa: mpint n e d iqmp p q. */
 bool ly_pk_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBuf *fields, LyError *error);
 
 #endif

@@ -82,3 +82,62 @@ const char *ly_der_oid_text(LyBytes oid, char text[100])
     }
     return text;
 }
+
+size_t ly_der_put_begin(LyBuf *buf, uint8_t tag)
+{
+    ly_put_u8(buf, tag);
+    ly_put_u8(buf, 0);
+    return buf->len;
+}
+
+void ly_der_put_end(LyBuf *buf, size_t mark)
+{
+    if (buf->failed)
+        return;
+    size_t len = buf->len - mark, more = 0;
+    if (len < 0x80) {
+        buf->data[mark - 1] = (uint8_t)len;
+        return;
+    }
+    for (size_t rest = len; rest; rest >>= 8)
+        more++;
+    if (!ly_buf_room(buf, more))
+        return;
+    memmove(buf->data + mark + more, buf->data + mark, len);
+    buf->data[mark - 1] = (uint8_t)(0x80 | more);
+    for (size_t i = 0; i < more; i++)
+        buf->data[mark + i] = (uint8_t)(len >> 8 * (more - 1 - i));
+    ly_buf_added(buf, more);
+}
+
+void ly_der_put(LyBuf *buf, uint8_t tag, LyBytes content)
+{
+    size_t mark = ly_der_put_begin(buf, tag);
+    ly_buf_add(buf, content);
+    ly_der_put_end(buf, mark);
+}
+
+void ly_der_put_unsigned(LyBuf *buf, LyBytes magnitude)
+{
+    magnitude = ly_magnitude(magnitude);
+    size_t mark = ly_der_put_begin(buf, LY_DER_INTEGER);
+    if (magnitude.len == 0 || (magnitude.data[0] & 0x80))
+        ly_put_u8(buf, 0);
+    ly_buf_add(buf, magnitude);
+    ly_der_put_end(buf, mark);
+}
+
+void ly_der_put_number(LyBuf *buf, uint64_t number)
+{
+    uint8_t bytes[8];
+    ly_store_u64(bytes, number);
+    ly_der_put_unsigned(buf, ly_bytes(bytes, sizeof bytes));
+}
+
+void ly_der_put_bits(LyBuf *buf, uint8_t tag, LyBytes bytes)
+{
+    size_t mark = ly_der_put_begin(buf, tag);
+    ly_put_u8(buf, 0);
+    ly_buf_add(buf, bytes);
+    ly_der_put_end(buf, mark);
+}

@@ -32,4 +32,16 @@ LyBytes ly_der_get_bits(LyReader *reader, uint8_t tag);
 /* An OID in dotted text, for messages. Writes at most 100 bytes with NUL and returns `text`. */
 const char *ly_der_oid_text(LyBytes oid, char text[100]);
 
+/* Writers append to a LyBuf, whose failure sticks; lengths are minimal, as DER asks. An element whose length
+ * is known later: begin returns a mark, end fills the length in (and moves the content where the length takes
+ * more than a byte). Elements nest. */
+size_t ly_der_put_begin(LyBuf *buf, uint8_t tag);
+void ly_der_put_end(LyBuf *buf, size_t mark);
+void ly_der_put(LyBuf *buf, uint8_t tag, LyBytes content);
+/* A non-negative INTEGER from its magnitude; empty: 0. */
+void ly_der_put_unsigned(LyBuf *buf, LyBytes magnitude);
+void ly_der_put_number(LyBuf *buf, uint64_t number);
+/* A BIT STRING of whole bytes. */
+void ly_der_put_bits(LyBuf *buf, uint8_t tag, LyBytes bytes);
+
 #endif

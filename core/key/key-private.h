@@ -49,6 +49,10 @@ size_t ly_curve_len(int curve);       /* bytes of a coordinate */
 
 /* A private key from its numbers (public ones included); checks them. */
 LyKey *ly_key_new_numbers(LyCrypto *crypto, const LyKeyNumbers *numbers, LyBytes comment, LyError *error);
+/* The key's numbers: all where it has its private half, else the public ones. They view the key. */
+void ly_key_get_numbers(const LyKey *key, LyKeyNumbers *numbers);
+/* Gives a new key its comment, before anybody else knows the key. */
+void ly_key_set_comment(LyKey *key, LyBytes comment);
 /* The EVP side of the key, made at first use; borrowed. */
 LyPk *ly_key_pk(LyKey *key, LyError *error);
 

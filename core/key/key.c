@@ -159,6 +159,12 @@ static LyKey *copy_key(LyKey *key, bool is_certificate, LyBytes blob, LyBytes co
     return copy;
 }
 
+void ly_key_set_comment(LyKey *key, LyBytes comment)
+{
+    ly_free((void *)key->comment.data);
+    key->comment = copy_bytes(ly_bytes_slice(comment, 0, COMMENT_LIMIT));
+}
+
 LyKey *ly_key_new_commented(LyKey *key, LyBytes comment)
 {
     return copy_key(key, key->is_certificate, key->blob, comment);
@@ -253,7 +259,7 @@ bool ly_key_equal_public(const LyKey *a, const LyKey *b)
 }
 
 /* What the object itself was made from cannot fail to parse. */
-static void get_numbers(const LyKey *key, LyKeyNumbers *numbers)
+void ly_key_get_numbers(const LyKey *key, LyKeyNumbers *numbers)
 {
     LyReader reader = ly_reader(key->secret.len ? key->secret : key->plain);
     numbers->type = key->type;
@@ -273,7 +279,7 @@ void ly_key_put_private(const LyKey *key, LyBuf *out)
         return;
     }
     LyKeyNumbers numbers = {0};
-    get_numbers(key, &numbers);
+    ly_key_get_numbers(key, &numbers);
     ly_put_cstring(out, key->type_name);
     ly_put_string(out, key->blob);
     ly_key_put_private_fields(&numbers, false, out);
@@ -282,7 +288,7 @@ void ly_key_put_private(const LyKey *key, LyBuf *out)
 static LyPk *make_pk(const LyKey *key, LyError *error)
 {
     LyKeyNumbers numbers = {0};
-    get_numbers(key, &numbers);
+    ly_key_get_numbers(key, &numbers);
     switch (key->type->pk) {
     case LY_PK_RSA: {
         LyRsaNumbers rsa = {numbers.n, numbers.e, numbers.d, numbers.iqmp, numbers.p, numbers.q};
@@ -331,6 +337,8 @@ LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes c
     const char *name = NULL;
     if (type == LY_PK_ED25519)
         name = "ssh-ed25519";
+    else if (type == LY_PK_ED448)
+        name = "ssh-ed448";
     else if (type == LY_PK_RSA && bits >= 1024 && bits <= 16384)
         name = "ssh-rsa";
     else if (type == LY_PK_ECDSA && (bits == 256 || bits == 384 || bits == 521))
@@ -339,8 +347,8 @@ LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes c
                              : "ecdsa-sha2-nistp521";
     if (!name) {
         ly_error_set(error, LY_ERROR_INVALID,
-                     "a key of this type with %u bits is not made: ed25519, ecdsa with 256, 384 or 521 and "
-                     "rsa with 1024 to 16384 are",
+                     "a key of this type with %u bits is not made: ed25519, ed448, ecdsa with 256, 384 or 521 "
+                     "and rsa with 1024 to 16384 are",
                      bits);
         return NULL;
     }

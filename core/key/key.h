@@ -57,7 +57,8 @@ bool ly_key_verify(LyKey *key, LyBytes allowed, LyBytes message, LyBytes signatu
 /* "SHA256:base64" and "MD5:aa:bb:..."; of a certificate: of the key it certifies. */
 void ly_key_fingerprint(LyCrypto *crypto, LyBytes plain_blob, LyHash hash, char text[100]);
 
-/* A new key pair (ed25519, ecdsa with bits 256/384/521, rsa with bits). */
+/* A new key pair (ed25519 and ed448, whose bits are not looked at, ecdsa with bits 256/384/521, rsa with
+ * bits). */
 LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes comment, LyError *error);
 
 #endif

@@ -2,12 +2,15 @@
 #include "base/auto.h"
 #include "key/der.h"
 #include "key/key-private.h"
-#include "key/read-oids.h"
+#include "key/oids.h"
 #include "key/read-private.h"
 
-static LyKey *malformed(LyError *error, const char *form)
+LyKey *ly_key_malformed(LyBytes der, const LyReader *outer, const LyReader *inner, const char *form,
+                        LyError *error)
 {
-    ly_error_set(error, LY_ERROR_INVALID, "the %s structure of the key is malformed or cut short", form);
+    const LyReader *reader = inner->data ? inner : outer;
+    ly_error_set(error, LY_ERROR_INVALID, "the %s structure of the key is malformed or cut short at byte %zu",
+                 form, reader->data ? (size_t)(reader->data - der.data) : 0);
     return NULL;
 }
 
@@ -29,7 +32,7 @@ LyKey *ly_key_read_pkcs1(LyCrypto *crypto, LyBytes der, LyError *error)
         return NULL;
     }
     if (!ly_reader_done(&reader) || !ly_reader_done(&outer))
-        return malformed(error, "PKCS#1");
+        return ly_key_malformed(der, &outer, &reader, "PKCS#1", error);
     return ly_key_new_numbers(crypto, &numbers, (LyBytes){0}, error);
 }
 
@@ -49,7 +52,7 @@ LyKey *ly_key_read_pkcs1_public(LyCrypto *crypto, LyBytes der, LyError *error)
     numbers.n = ly_der_get_unsigned(&reader);
     numbers.e = ly_der_get_unsigned(&reader);
     if (!ly_reader_done(&reader) || !ly_reader_done(&outer))
-        return malformed(error, "PKCS#1");
+        return ly_key_malformed(der, &outer, &reader, "PKCS#1", error);
     return new_public(crypto, &numbers, error);
 }
 
@@ -60,30 +63,34 @@ static const LyKeyType *curve_type(int curve)
     return ly_key_type_find(ly_bytes_str(names[curve]), NULL);
 }
 
+static const LyBytes curve_oids[LY_CURVE_COUNT] = {
+    [LY_NISTP256] = {(const uint8_t *)OID_P256, sizeof OID_P256 - 1},
+    [LY_NISTP384] = {(const uint8_t *)OID_P384, sizeof OID_P384 - 1},
+    [LY_NISTP521] = {(const uint8_t *)OID_P521, sizeof OID_P521 - 1}};
+
+LyBytes ly_oid_of_curve(int curve)
+{
+    return curve_oids[curve];
+}
+
 int ly_curve_of_oid(LyBytes oid, LyError *error)
 {
-    static const struct {
-        LyBytes oid;
-        int curve;
-    } known[] = {{{(const uint8_t *)OID_P256, sizeof OID_P256 - 1}, LY_NISTP256},
-                 {{(const uint8_t *)OID_P384, sizeof OID_P384 - 1}, LY_NISTP384},
-                 {{(const uint8_t *)OID_P521, sizeof OID_P521 - 1}, LY_NISTP521}};
-    for (size_t i = 0; i < LY_COUNT(known); i++)
-        if (ly_bytes_equal(oid, known[i].oid))
-            return known[i].curve;
+    for (int i = 0; i < LY_CURVE_COUNT; i++)
+        if (ly_bytes_equal(oid, curve_oids[i]))
+            return i;
     char text[100];
     ly_error_set(error, LY_ERROR_UNSUPPORTED, "the curve %s is not one that SSH uses",
                  ly_der_oid_text(oid, text));
     return -1;
 }
 
-LyKey *ly_key_read_sec1(LyCrypto *crypto, LyBytes der, int curve, LyError *error)
+LyKey *ly_key_read_sec1(LyCrypto *crypto, LyBytes der, int curve, LyBytes point, LyError *error)
 {
     LyReader outer = ly_reader(der), reader = ly_der_get_sequence(&outer);
-    LyKeyNumbers numbers = {0};
-    LY_AUTO(ly_buf_free) LyBuf point = {0};
+    LyKeyNumbers numbers = {.point = point};
+    LY_AUTO(ly_buf_free) LyBuf derived = {0};
     if (ly_der_get_number(&reader, 1) != 1)
-        return malformed(error, "SEC1");
+        return ly_key_malformed(der, &outer, &reader, "SEC1", error);
     LyBytes scalar = ly_der_get(&reader, LY_DER_OCTET_STRING);
     if (ly_der_next_is(&reader, LY_DER_CONTEXT_0)) {
         LyReader parameters = ly_reader(ly_der_get(&reader, LY_DER_CONTEXT_0));
@@ -96,16 +103,16 @@ LyKey *ly_key_read_sec1(LyCrypto *crypto, LyBytes der, int curve, LyError *error
         if (named < 0)
             return NULL;
         if (!ly_reader_done(&parameters) || (curve >= 0 && curve != named))
-            return malformed(error, "SEC1");
+            return ly_key_malformed(der, &outer, &reader, "SEC1", error);
         curve = named;
     }
     if (ly_der_next_is(&reader, LY_DER_CONTEXT_1)) {
         LyReader inner = ly_reader(ly_der_get(&reader, LY_DER_CONTEXT_1));
         numbers.point = ly_der_get_bits(&inner, LY_DER_BIT_STRING);
-        reader.failed |= !ly_reader_done(&inner);
+        reader.failed |= !ly_reader_done(&inner) || (point.len && !ly_bytes_equal(numbers.point, point));
     }
     if (!ly_reader_done(&reader) || !ly_reader_done(&outer))
-        return malformed(error, "SEC1");
+        return ly_key_malformed(der, &outer, &reader, "SEC1", error);
     if (curve < 0) {
         ly_error_set(error, LY_ERROR_INVALID, "the key does not name its curve");
         return NULL;
@@ -115,9 +122,9 @@ LyKey *ly_key_read_sec1(LyCrypto *crypto, LyBytes der, int curve, LyError *error
         scalar = ly_bytes_slice(scalar, 1, scalar.len);
     numbers.scalar = scalar;
     if (numbers.point.len == 0) {
-        if (!ly_pk_derive_public(crypto, LY_PK_ECDSA, (LyCurve)curve, NULL, scalar, &point, error))
+        if (!ly_pk_derive_public(crypto, LY_PK_ECDSA, (LyCurve)curve, NULL, scalar, &derived, error))
             return NULL;
-        numbers.point = ly_buf_bytes(&point);
+        numbers.point = ly_buf_bytes(&derived);
     }
     return ly_key_new_numbers(crypto, &numbers, (LyBytes){0}, error);
 }
@@ -133,6 +140,6 @@ LyKey *ly_key_read_dsa(LyCrypto *crypto, LyBytes der, LyError *error)
     numbers.y = ly_der_get_unsigned(&reader);
     numbers.x = ly_der_get_unsigned(&reader);
     if (!ly_reader_done(&reader) || !ly_reader_done(&outer))
-        return malformed(error, "DSA");
+        return ly_key_malformed(der, &outer, &reader, "DSA", error);
     return ly_key_new_numbers(crypto, &numbers, (LyBytes){0}, error);
 }

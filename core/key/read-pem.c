@@ -1,6 +1,5 @@
 /* PEM (RFC 1421, RFC 7468): the headers, DEK-Info encryption, and the choice of the DER form by the label. */
 #include "base/auto.h"
-#include "base/base64.h"
 #include "base/secret.h"
 #include "crypto/cipher.h"
 #include "crypto/kdf.h"
@@ -94,7 +93,7 @@ static bool decrypt(LyCrypto *crypto, const PemHeaders *headers, LyBytes in, con
         return ly_error_set(error, LY_ERROR_INVALID,
                             "the encrypted part has %zu bytes, which is no multiple of %zu", in.len,
                             block_len);
-    if (!options->have_passphrase)
+    if (!options->have_passphrase || options->public_only) /* which is not shown */
         return ly_key_needs_passphrase(error);
     uint8_t *key = ly_secret_alloc(key_len);
     bool good = ly_pem_kdf(crypto, options->passphrase, ly_bytes(iv, 8), key, key_len, error) &&
@@ -111,7 +110,7 @@ static LyKey *read_der(LyCrypto *crypto, LyBytes label, LyBytes der, LyError *er
     if (ly_bytes_is(label, "RSA PRIVATE KEY"))
         return ly_key_read_pkcs1(crypto, der, error);
     if (ly_bytes_is(label, "EC PRIVATE KEY"))
-        return ly_key_read_sec1(crypto, der, -1, error);
+        return ly_key_read_sec1(crypto, der, -1, (LyBytes){0}, error);
     if (ly_bytes_is(label, "DSA PRIVATE KEY"))
         return ly_key_read_dsa(crypto, der, error);
     if (ly_bytes_is(label, "PUBLIC KEY"))
@@ -121,24 +120,35 @@ static LyKey *read_der(LyCrypto *crypto, LyBytes label, LyBytes der, LyError *er
     return ly_key_read_pkcs8(crypto, der, error);
 }
 
-LyKey *ly_key_read_pem(LyCrypto *crypto, LyBytes label, LyBytes body, const LyKeyReadOptions *options,
-                       bool public_only, LyError *error)
+bool ly_key_read_pem(LyCrypto *crypto, LyBytes label, LyBytes body, const LyKeyReadOptions *options,
+                     LyKeyFile *file, LyError *error)
 {
     LY_AUTO(ly_buf_free) LyBuf binary = LY_BUF(LY_KEY_TEXT_LIMIT), plain = LY_BUF(LY_KEY_TEXT_LIMIT);
+    LyKeyEntry *entry = &file->entries[file->count - 1];
     PemHeaders headers = {0};
+    LyError why = {0};
     bool pbes2 = ly_bytes_is(label, "ENCRYPTED PRIVATE KEY");
     read_headers(&body, &headers);
-    if (!ly_base64_decode(&binary, body, true)) {
-        ly_error_set(error, LY_ERROR_INVALID, "the base64 text of the key is damaged or cut short");
-        return NULL;
+    entry->has_private = !ly_bytes_is(label, "PUBLIC KEY") && !ly_bytes_is(label, "RSA PUBLIC KEY");
+    headers.encrypted &= entry->has_private && !pbes2;
+    if (headers.encrypted) {
+        ly_key_entry_encrypted(entry, headers.dek_cipher);
+        entry->kdf.name = "md5";
     }
-    if (public_only && (pbes2 || headers.encrypted)) {
-        ly_key_needs_passphrase(error);
-        return NULL;
-    }
-    if (pbes2 && !ly_key_decrypt_pkcs8(crypto, ly_buf_bytes(&binary), options, &plain, error))
-        return NULL;
-    if (headers.encrypted && !decrypt(crypto, &headers, ly_buf_bytes(&binary), options, &plain, error))
-        return NULL;
-    return read_der(crypto, label, ly_buf_bytes(pbes2 || headers.encrypted ? &plain : &binary), error);
+    if (!ly_key_get_base64(body, true, "key", &binary, error))
+        return false;
+    LyBytes der = ly_buf_bytes(&binary);
+    if (pbes2 && !ly_key_decrypt_pkcs8(crypto, der, options, entry, &plain, &why))
+        return ly_key_entry_closed(entry, &why, error);
+    if (headers.encrypted && !decrypt(crypto, &headers, der, options, &plain, &why))
+        return ly_key_entry_closed(entry, &why, error);
+    if (!entry->encrypted)
+        return (entry->key = read_der(crypto, label, der, error)) != NULL;
+    entry->key = read_der(crypto, label, ly_buf_bytes(&plain), &why);
+    if (entry->key)
+        return true;
+    /* One wrong passphrase in thousands leaves the look of padding and of a SEQUENCE. */
+    if (why.code == LY_ERROR_INVALID)
+        ly_key_wrong_passphrase(&why);
+    return ly_key_entry_closed(entry, &why, error);
 }

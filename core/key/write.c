@@ -2,91 +2,115 @@
 
 #include "base/auto.h"
 #include "base/base64.h"
-#include "base/secret.h"
-#include "crypto/cipher.h"
-#include "crypto/kdf.h"
+#include "key/write-private.h"
 
-#define SALT_LEN 16
-#define COLUMNS 70
-#define DEFAULT_ROUNDS 24
-
-/* Encrypts what is private, and writes the header that tells how. */
-static bool put_encrypted(LyCrypto *crypto, LyBytes private_part, const LyKeyWriteOptions *options,
-                          LyBytes cipher, LyBytes blob, LyBuf *binary, LyError *error)
+static bool put_jwk_private(LyCrypto *crypto, LyKey *key, LyKeyFormat format,
+                            const LyKeyWriteOptions *options, LyBuf *out, LyError *error)
 {
-    size_t key_len = 0, iv_len = 0, block_len, tag_len = 0;
-    uint8_t salt[SALT_LEN];
-    uint32_t rounds = options->kdf.rounds ? options->kdf.rounds : DEFAULT_ROUNDS;
-    if (!ly_cipher_once_lengths(crypto, cipher, &key_len, &iv_len, &block_len, &tag_len))
-        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "the cipher \"%s\" is not known",
-                            LY_PRINTABLE(cipher));
-    ly_crypto_random(crypto, salt, sizeof salt);
-    uint8_t *derived = ly_secret_alloc(key_len + iv_len);
-    LY_AUTO(ly_buf_free) LyBuf sealed = {0};
-    bool good = ly_bcrypt_pbkdf(crypto, options->passphrase, ly_bytes(salt, sizeof salt), rounds, derived,
-                                key_len + iv_len, error) &&
-                ly_cipher_once(crypto, cipher, true, ly_bytes(derived, key_len),
-                               ly_bytes(derived + key_len, iv_len), private_part, &sealed, error);
-    ly_secret_free(derived);
-    if (!good)
+    if (options->passphrase.len)
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED,
+                            "the format jwk cannot be encrypted: pkcs8 or openssh would do");
+    return ly_key_put_jwk(key, true, out, error);
+}
+
+static bool put_jwk_public(const LyKey *key, LyBuf *out, LyError *error)
+{
+    return ly_key_put_jwk(key, false, out, error);
+}
+
+/* What a private format has a form of. */
+static const struct {
+    LyKeyFormat format;
+    bool certificates, sk;
+    bool (*put)(LyCrypto *crypto, LyKey *key, LyKeyFormat format, const LyKeyWriteOptions *options,
+                LyBuf *out, LyError *error);
+} private_formats[] = {
+    {LY_KEY_OPENSSH, true, true, ly_key_put_openssh},
+    {LY_KEY_PEM, false, false, ly_key_put_pem},
+    {LY_KEY_PKCS8, false, false, ly_key_put_pkcs8},
+    {LY_KEY_PPK2, true, false, ly_key_put_ppk},
+    {LY_KEY_PPK3, true, false, ly_key_put_ppk},
+    {LY_KEY_JWK, false, false, put_jwk_private},
+};
+
+static bool put_line(const LyKey *key, LyBuf *out, LyError *error)
+{
+    ly_key_write_line(key, out);
+    return true;
+}
+
+static const struct {
+    LyKeyFormat format;
+    bool certificates, sk;
+    bool (*put)(const LyKey *key, LyBuf *out, LyError *error);
+} public_formats[] = {
+    {LY_KEY_PEM, false, false, ly_key_put_pem_public},
+    {LY_KEY_SPKI, false, false, ly_key_put_spki},
+    {LY_KEY_RFC4716, true, true, ly_key_put_rfc4716},
+    {LY_KEY_LINE, true, true, put_line},
+    {LY_KEY_JWK, false, false, put_jwk_public},
+};
+
+static bool has_form(const LyKey *key, LyKeyFormat format, bool certificates, bool sk, const char *instead,
+                     LyError *error)
+{
+    if (ly_key_is_certificate(key) && !certificates)
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED,
+                            "the format %s has no form of certificates: %s would do",
+                            ly_key_format_name(format), instead);
+    if (ly_key_type(key)->sk && !sk)
+        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "the format %s has no form of %s keys: %s would do",
+                            ly_key_format_name(format), ly_key_type_name(key), instead);
+    return true;
+}
+
+bool ly_key_write_private(LyCrypto *crypto, LyKey *key, LyKeyFormat format, const LyKeyWriteOptions *options,
+                          LyBuf *out, LyError *error)
+{
+    static const LyKeyWriteOptions none = {0};
+    LY_AUTO(ly_buf_free) LyBuf text = {0};
+    size_t i = 0;
+    while (i < LY_COUNT(private_formats) && private_formats[i].format != format)
+        i++;
+    if (i == LY_COUNT(private_formats))
+        return ly_error_set(
+            error, LY_ERROR_UNSUPPORTED,
+            "the format %s is not written for private keys: openssh, pem, pkcs8, ppk2, ppk3 and "
+            "jwk are",
+            ly_key_format_name(format));
+    if (!ly_key_has_secret(key))
+        return ly_error_set(error, LY_ERROR_INVALID, "the %s key has no private half to write",
+                            ly_key_type_name(key));
+    if (!has_form(key, format, private_formats[i].certificates, private_formats[i].sk, "openssh", error) ||
+        (ly_key_is_private(key) && !ly_key_check(key, error)) ||
+        !private_formats[i].put(crypto, key, format, options ? options : &none, &text, error))
         return false;
-    ly_put_string(binary, cipher);
-    ly_put_cstring(binary, "bcrypt");
-    size_t mark = ly_put_string_begin(binary);
-    ly_put_string(binary, ly_bytes(salt, sizeof salt));
-    ly_put_u32(binary, rounds);
-    ly_put_string_end(binary, mark);
-    ly_put_u32(binary, 1);
-    ly_put_string(binary, blob);
-    /* The tag stands behind the string and is not counted in it. */
-    ly_put_string(binary, ly_bytes_slice(ly_buf_bytes(&sealed), 0, sealed.len - tag_len));
-    ly_buf_add(binary, ly_bytes_slice(ly_buf_bytes(&sealed), sealed.len - tag_len, tag_len));
+    ly_buf_add(out, ly_buf_bytes(&text));
+    return true;
+}
+
+bool ly_key_write_public(const LyKey *key, LyKeyFormat format, LyBuf *out, LyError *error)
+{
+    LY_AUTO(ly_buf_free) LyBuf text = {0};
+    size_t i = 0;
+    while (i < LY_COUNT(public_formats) && public_formats[i].format != format)
+        i++;
+    if (i == LY_COUNT(public_formats))
+        return ly_error_set(
+            error, LY_ERROR_UNSUPPORTED,
+            "the format %s is not written for public keys: line, rfc4716, spki, pem and jwk are",
+            ly_key_format_name(format));
+    if (!has_form(key, format, public_formats[i].certificates, public_formats[i].sk, "line", error) ||
+        !public_formats[i].put(key, &text, error))
+        return false;
+    ly_buf_add(out, ly_buf_bytes(&text));
     return true;
 }
 
 bool ly_key_write_openssh(LyCrypto *crypto, LyKey *key, const LyKeyWriteOptions *options, LyBuf *out,
                           LyError *error)
 {
-    static const char magic[] = "openssh-key-v1"; /* with its NUL */
-    bool encrypted = options && options->passphrase.len;
-    LyBytes cipher = ly_bytes_str(encrypted && options->cipher ? options->cipher : "aes256-ctr");
-    size_t key_len, iv_len, block_len = 8, tag_len;
-    LY_AUTO(ly_buf_free) LyBuf private_part = {0}, binary = {0}, text = {0};
-    if (!ly_key_has_secret(key))
-        return ly_error_set(error, LY_ERROR_INVALID, "the %s key has no private half to write",
-                            ly_key_type_name(key));
-    if (ly_key_is_private(key) && !ly_key_check(key, error))
-        return false;
-    if (encrypted && (!ly_cipher_find(cipher) ||
-                      !ly_cipher_once_lengths(crypto, cipher, &key_len, &iv_len, &block_len, &tag_len)))
-        return ly_error_set(error, LY_ERROR_UNSUPPORTED, "the cipher \"%s\" is not known",
-                            LY_PRINTABLE(cipher));
-    uint32_t check;
-    ly_crypto_random(crypto, &check, sizeof check);
-    ly_put_u32(&private_part, check);
-    ly_put_u32(&private_part, check);
-    ly_key_put_private(key, &private_part);
-    ly_put_string(&private_part, ly_key_comment(key));
-    for (uint8_t pad = 1; private_part.len % block_len; pad++)
-        ly_put_u8(&private_part, pad);
-
-    ly_buf_add(&binary, ly_bytes(magic, sizeof magic));
-    if (!encrypted) {
-        ly_put_cstring(&binary, "none");
-        ly_put_cstring(&binary, "none");
-        ly_put_string(&binary, (LyBytes){0});
-        ly_put_u32(&binary, 1);
-        ly_put_string(&binary, ly_key_blob(key));
-        ly_put_string(&binary, ly_buf_bytes(&private_part));
-    } else if (!put_encrypted(crypto, ly_buf_bytes(&private_part), options, cipher, ly_key_blob(key), &binary,
-                              error)) {
-        return false;
-    }
-    ly_buf_add_str(&text, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
-    ly_base64_encode(&text, ly_buf_bytes(&binary), COLUMNS);
-    ly_buf_add_str(&text, "-----END OPENSSH PRIVATE KEY-----\n");
-    ly_buf_add(out, ly_buf_bytes(&text));
-    return true;
+    return ly_key_write_private(crypto, key, LY_KEY_OPENSSH, options, out, error);
 }
 
 void ly_key_write_line(const LyKey *key, LyBuf *out)

@@ -5,13 +5,20 @@
 #include "key/format.h"
 #include "key/key.h"
 
+/* The largest costs that are written: minutes of work. Those above ly_key_read's default limits are read only
+ * by who raises them. */
+#define LY_KEY_WRITE_BCRYPT_MAX 100000u        /* rounds */
+#define LY_KEY_WRITE_PBKDF2_MAX 100000000u     /* iterations */
+#define LY_KEY_WRITE_MEMORY_KIB_MAX (1u << 20) /* scrypt: of a lane, and of all lanes together */
+
 typedef struct LyKeyWriteOptions {
     LyBytes passphrase; /* empty: not encrypted */
     /* NULL: the default. openssh: an SSH name (aes256-ctr); pem and pkcs8: aes128-cbc, aes192-cbc, aes256-cbc
-     * (default) or 3des-cbc; ppk: aes256-cbc only. */
+     * (default) or 3des-cbc, or the same by DEK-Info's names ("AES-128-CBC"); ppk: aes256-cbc only. */
     const char *cipher;
     /* openssh: bcrypt (24 rounds); pem: md5; pkcs8: pbkdf2 (SHA-256, 600,000 iterations) or scrypt (16 MiB,
-     * 1 lane); ppk3: argon2id (8 MiB, 13 passes, 1 lane), argon2i or argon2d; ppk2: sha1. */
+     * 1 lane; memory a power of two); ppk3: argon2id (8 MiB, 13 passes, 1 lane), argon2i or argon2d; ppk2:
+     * sha1. */
     LyKeyKdf kdf;
 } LyKeyWriteOptions;
 

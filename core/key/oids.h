@@ -1,6 +1,6 @@
 /* Object identifiers of key files, as DER content, for LY_BYTES(). */
-#ifndef LY_KEY_READ_OIDS_H
-#define LY_KEY_READ_OIDS_H
+#ifndef LY_KEY_OIDS_H
+#define LY_KEY_OIDS_H
 
 #include "base/error.h"
 
@@ -24,6 +24,8 @@
 #define OID_AES256_CBC "\x60\x86\x48\x01\x65\x03\x04\x01\x2a" /* 2.16.840.1.101.3.4.1.42 */
 #define OID_DES_EDE3_CBC "\x2a\x86\x48\x86\xf7\x0d\x03\x07"   /* 1.2.840.113549.3.7 */
 
+/* The OID of a curve. */
+LyBytes ly_oid_of_curve(int curve);
 /* The curve of an OID; -1 with LY_ERROR_UNSUPPORTED for others. */
 int ly_curve_of_oid(LyBytes oid, LyError *error);
 
