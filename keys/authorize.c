@@ -61,9 +61,9 @@ static Status add_key(Authorize *self, const char *source, const LyKey *key)
     LyError error;
     bool present;
     if (ly_key_is_certificate(key))
-        return tool_fail(self->tool, STATUS_INPUT,
-                         "%s: a certificate; authorize the key itself, or its CA with --options cert-authority",
-                         source);
+        return tool_fail(
+            self->tool, STATUS_INPUT,
+            "%s: a certificate; authorize the key itself, or its CA with --options cert-authority", source);
     if (!ly_authorized_keys_add(self->tool->crypto, ly_buf_bytes(&self->text), key,
                                 ly_bytes_str(self->values->options), &changed, &present, &error)) {
         ly_buf_free(&changed);

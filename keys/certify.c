@@ -140,8 +140,8 @@ static Status certify_one(Issue *issue, const char *path)
     LoadedKey loaded = {0};
     Status status = tool_load_key(issue->tool, path, NEED_PUBLIC, &loaded);
     if (status == STATUS_OK && ly_key_is_certificate(loaded.entry->key)) {
-        status = tool_fail(issue->tool, STATUS_INPUT, "%s: a certificate cannot be certified; give the key's own file",
-                           path);
+        status = tool_fail(issue->tool, STATUS_INPUT,
+                           "%s: a certificate cannot be certified; give the key's own file", path);
     } else if (status == STATUS_OK) {
         LyKey *certificate = signer_certify(issue->tool, &issue->ca, loaded.entry->key, &issue->request,
                                             issue->values->any_principal, (LyBytes){0}, &status);
@@ -172,9 +172,8 @@ static Status read_request(Tool *tool, const Values *values, CertificateOptions 
     if (!ly_bytes_number(ly_bytes_slice(serial, rising, serial.len), UINT64_MAX, &request->serial))
         return tool_fail(tool, STATUS_USAGE, "--serial takes a number, and not \"%s\"", LY_PRINTABLE(serial));
     *step = rising;
-    if (values->validity &&
-        !certificate_validity_read(ly_bytes_str(values->validity), (uint64_t)time(NULL),
-                                   &request->valid_after, &request->valid_before, &error))
+    if (values->validity && !certificate_validity_read(ly_bytes_str(values->validity), (uint64_t)time(NULL),
+                                                       &request->valid_after, &request->valid_before, &error))
         return tool_fail(tool, STATUS_USAGE, "%s", error.message);
     certificate_options_default(chosen, request->kind);
     for (size_t i = 0; i < values->options.count; i++)
@@ -192,8 +191,7 @@ static Status certify_run(Tool *tool, void *data, int argc, char **argv)
     LY_AUTO(certificate_options_clear) CertificateOptions chosen = {0};
     Issue issue = {.tool = tool, .values = data, .json.out = &issue.said};
     uint64_t step;
-    Status status =
-        read_request(tool, data, &chosen, &critical, &extensions, &issue.request, &step);
+    Status status = read_request(tool, data, &chosen, &critical, &extensions, &issue.request, &step);
     if (status != STATUS_OK)
         return status;
     status = signer_open(tool, issue.values->ca, issue.values->agent, &issue.ca);

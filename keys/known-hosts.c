@@ -219,8 +219,8 @@ static Status hash_run(Edit *edit, int argc, char **argv)
     Status status = text_file_read(edit->tool, edit->path, &edit->text, NULL);
     if (status != STATUS_OK)
         return status;
-    size_t count = ly_known_hosts_hash(edit->tool->crypto, ly_buf_bytes(&edit->text), &edit->changed,
-                                       not_hashed, edit);
+    size_t count =
+        ly_known_hosts_hash(edit->tool->crypto, ly_buf_bytes(&edit->text), &edit->changed, not_hashed, edit);
     if (count)
         status = text_file_write(edit->tool, edit->path, ly_buf_bytes(&edit->changed), true);
     if (status != STATUS_OK)
@@ -313,7 +313,8 @@ static Status add_run(Edit *edit, int argc, char **argv)
     uint16_t port;
     bool exists;
     if (argc < 2)
-        return tool_fail(edit->tool, STATUS_USAGE, "known-hosts add needs a HOST and a key, a file or a line");
+        return tool_fail(edit->tool, STATUS_USAGE,
+                         "known-hosts add needs a HOST and a key, a file or a line");
     if (!read_host(edit->values, argv[0], &host, &port))
         return bad_host(edit->tool, argv[0]);
     Status status = text_file_read(edit->tool, edit->path, &edit->text, &exists);

@@ -22,7 +22,8 @@ typedef struct SignValues {
 
 static const Option sign_options[] = {
     {"key", 'k', "FILE", OPTION_STRING, SIGN(key), 0,
-     "the key: a private one, or a public one or certificate whose private half the agent holds or lies beside"},
+     "the key: a private one, or a public one or certificate whose private half the agent holds or lies "
+     "beside"},
     {"agent", 'U', NULL, OPTION_FLAG, SIGN(agent), 0, "the agent signs, whatever FILE holds"},
     {"namespace", 'n', "NAME", OPTION_STRING, SIGN(name_space), 0,
      "what the signature is for (file); git's is git, mail's is email"},
@@ -251,8 +252,8 @@ static Status judge(Tool *tool, const VerifyValues *values, Check *check, const 
         }
     }
     if (values->allowed_signers &&
-        !ly_allowed_signers_check(tool->crypto, ly_buf_bytes(&check->signers), ly_bytes_str(values->principal),
-                                  name_space, key, check->when, error))
+        !ly_allowed_signers_check(tool->crypto, ly_buf_bytes(&check->signers),
+                                  ly_bytes_str(values->principal), name_space, key, check->when, error))
         return STATUS_NO;
     return STATUS_OK;
 }
@@ -267,7 +268,8 @@ static void verify_json(Tool *tool, const VerifyValues *values, const Check *che
     ly_key_put_fingerprint(tool->crypto, ly_key_plain_blob(key), LY_SHA256, &fingerprint);
     ly_json_begin(&json, '{');
     ly_json_name(&json, "valid"), ly_json_bool(&json, valid);
-    ly_json_name(&json, "principal"), ly_json_cstring(&json, values->allowed_signers ? values->principal : NULL);
+    ly_json_name(&json, "principal"),
+        ly_json_cstring(&json, values->allowed_signers ? values->principal : NULL);
     ly_json_name(&json, "signer_checked"), ly_json_bool(&json, valid && values->allowed_signers);
     ly_json_name(&json, "namespace"), ly_json_string(&json, ly_sshsig_namespace(check->sshsig));
     ly_json_name(&json, "hash"), ly_json_cstring(&json, ly_hash_name(ly_sshsig_hash(check->sshsig)));
