@@ -15,7 +15,8 @@ void ly_put_randomart(LyBytes digest, const char *short_type, unsigned bits, con
                       LyBuf *out);
 /* Appends the SSHFP resource records (RFC 4255, 6594, 7479, 8709) of a key, one a line: "HOST IN SSHFP 4 2
  * hex"; `hash`: LY_SHA1, LY_SHA256, or LY_HASH_COUNT for both. `generic`: as TYPE44 \# (RFC 3597).
- * LY_ERROR_UNSUPPORTED: the type has no number there. */
+ * LY_ERROR_UNSUPPORTED: the type or the hash has no number there; LY_ERROR_INVALID: a host with blanks or
+ * control bytes. Nothing is appended on failure. */
 bool ly_key_put_sshfp(LyCrypto *crypto, const LyKey *key, const char *host, LyHash hash, bool generic,
                       LyBuf *out, LyError *error);
 

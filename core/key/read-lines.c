@@ -132,13 +132,13 @@ bool ly_key_read_lines(LyCrypto *crypto, LyBytes text, bool first, LyKeyFile *fi
         bool recognised;
         if (is_passed_over(line))
             continue;
-        if (file->count == LY_KEY_ENTRIES_LIMIT)
-            return ly_error_set(error, LY_ERROR_LIMIT, "the file has more than %zu lines",
-                                LY_KEY_ENTRIES_LIMIT);
         LyKeyEntry *entry = ly_key_file_add(file);
         entry->line = number;
         bool good = read_line(crypto, line, entry, &recognised);
         keys += good;
+        if (file->count - keys > LY_KEY_BAD_LINES_LIMIT)
+            return ly_error_set(error, LY_ERROR_LIMIT, "more than %zu lines of the file are no keys",
+                                LY_KEY_BAD_LINES_LIMIT);
         if (!good && recognised && reason.code == LY_OK)
             reason = entry->error;
         /* Text in front of the first key is passed over; a damaged key is not, lest the next one pass for it.

@@ -130,6 +130,8 @@ LyKey *ly_key_read_spki(LyCrypto *crypto, LyBytes der, LyError *error)
     LY_AUTO(ly_buf_free) LyBuf blob = {0};
     Algorithm algorithm;
     int curve = LY_NISTP256;
+    if (reader.failed)
+        return ly_key_malformed(der, &outer, &reader, "SubjectPublicKeyInfo", error);
     if (!get_algorithm(der, &reader, &algorithm, &parameters, "SubjectPublicKeyInfo", error))
         return NULL;
     LyBytes key = ly_der_get_bits(&reader, LY_DER_BIT_STRING);

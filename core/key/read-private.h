@@ -11,9 +11,9 @@
 #include "base/buf.h"
 #include "key/read.h"
 
-#define LY_KEY_TEXT_LIMIT ((size_t)1 << 20)    /* bytes of a key file */
-#define LY_KEY_LINES_LIMIT ((size_t)64 << 20)  /* bytes of a file of lines */
-#define LY_KEY_ENTRIES_LIMIT ((size_t)1 << 20) /* entries of a file */
+#define LY_KEY_TEXT_LIMIT ((size_t)1 << 20)      /* bytes of a key file */
+#define LY_KEY_LINES_LIMIT ((size_t)64 << 20)    /* bytes of a file of lines */
+#define LY_KEY_BAD_LINES_LIMIT ((size_t)1 << 16) /* lines of a file that are no keys, each told of */
 
 /* Of formats that are told from how the text begins: `text` is the whole text from its first non-blank byte.
  */

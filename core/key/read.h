@@ -53,8 +53,9 @@ typedef struct LyKeyFile {
 /* All keys of a text: the keys of an openssh-key-v1 file, or every PEM-like block, or every line, where blank
  * lines and those that start with # are passed over and a line that is not a key is an entry with an error.
  * An encrypted key that was not opened is an entry with its format, cipher and kdf, and error
- * LY_ERROR_PASSPHRASE. False when nothing in the text is a key (errors as ly_key_read's) or the only key is
- * damaged; *file is then empty. */
+ * LY_ERROR_PASSPHRASE. More than 65536 bad lines are refused (LY_ERROR_LIMIT). Of the keys whose derivation
+ * costs something, four may cost what the options allow, and each later one less and less. False when nothing
+ * in the text is a key (errors as ly_key_read's) or the only key is damaged; *file is then empty. */
 bool ly_key_file_read(LyCrypto *crypto, LyBytes text, const LyKeyReadOptions *options, LyKeyFile *file,
                       LyError *error);
 void ly_key_file_clear(LyKeyFile *file);

@@ -1,9 +1,6 @@
-/* Signature blobs (RFC 4253 6.6, RFC 8332, RFC 5656 3.1.2, PROTOCOL.u2f) and fingerprints. */
+/* Signature blobs (RFC 4253 6.6, RFC 8332, RFC 5656 3.1.2, PROTOCOL.u2f). */
 #include "key/key-private.h"
 
-#include <stdio.h>
-
-#include "base/base64.h"
 #include "base/auto.h"
 #include "base/memory.h"
 #include "base/names.h"
@@ -84,24 +81,4 @@ bool ly_key_verify(LyKey *key, LyBytes allowed, LyBytes message, LyBytes signatu
     if (sk_flags)
         *sk_flags = sk_tail.data[0];
     return true;
-}
-
-void ly_key_fingerprint(LyCrypto *crypto, LyBytes plain_blob, LyHash hash, char text[100])
-{
-    static const char *const names[LY_HASH_COUNT] = {"MD5", "SHA1", "SHA256", "SHA384", "SHA512"};
-    uint8_t digest[LY_HASH_MAX];
-    LY_AUTO(ly_buf_free) LyBuf out = {0};
-    ly_buf_add_str(&out, names[hash]);
-    if (!ly_hash(crypto, hash, &plain_blob, 1, digest)) {
-        ly_buf_add_str(&out, ":?");
-    } else if (hash == LY_MD5) {
-        for (size_t i = 0; i < 16; i++)
-            ly_buf_add_format(&out, ":%02x", digest[i]);
-    } else {
-        ly_buf_add_str(&out, ":");
-        ly_base64_encode(&out, ly_bytes(digest, ly_hash_len(hash)), 0);
-        while (out.data[out.len - 1] == '=')
-            out.len--;
-    }
-    snprintf(text, 100, "%s", ly_buf_str(&out));
 }

@@ -6,8 +6,9 @@
 #include "key/key.h"
 
 typedef struct LyWeakness {
-    const char *code; /* "rsa-small", "dsa", "roca", "close-primes", "even-exponent", "small-exponent",
-                         "putty-p521" (CVE-2024-31497), "debian" (CVE-2008-0166) */
+    const char
+        *code;        /* "rsa-small", "dsa", "roca", "close-primes", "small-exponent", "putty-p521"
+                         (CVE-2024-31497), "debian" (CVE-2008-0166); an even exponent, or 1, is no key at all */
     const char *text; /* a sentence: what is wrong and what to do */
 } LyWeakness;
 

@@ -235,6 +235,15 @@ static bool long_enough(LyClient *client)
     return ly_key_type(client->host_key)->pk != LY_PK_RSA || ly_key_bits(client->host_key) >= required;
 }
 
+/* The file of RevokedHostKeys that has the key, its certificate or its CA; NULL: none. */
+static const char *revoked_by(const LyDestination *destination, const LyKey *key)
+{
+    for (size_t i = 0; i < destination->revoked_count; i++)
+        if (ly_krl_revokes(destination->revoked[i].krl, key))
+            return destination->revoked[i].path;
+    return NULL;
+}
+
 void ly_client_check_host_key(LyClient *client, LyKey *key)
 {
     LyDestination *destination = client->destination;
@@ -246,6 +255,14 @@ void ly_client_check_host_key(LyClient *client, LyKey *key)
     client->host_key = ly_key_ref(key);
     client->host_key_questions = 0;
     fingerprint(client, shown);
+    const char *revoked = revoked_by(destination, key);
+    if (revoked) {
+        sentence =
+            ly_format("the %s of '%s' (%s) is revoked by %s",
+                      ly_key_is_certificate(key) ? "host certificate" : "host key", name, shown, revoked);
+        refuse_key(client, sentence);
+        return;
+    }
     if (!long_enough(client)) {
         sentence = ly_format("the RSA host key of '%s' has %u bits, less than RequiredRSASize allows", name,
                              ly_key_bits(key));

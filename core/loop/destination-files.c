@@ -1,5 +1,5 @@
-/* The files behind a destination: ssh_config(5), known_hosts(5). All of it blocks: it runs before a mount
- * exists. */
+/* The files behind a destination: ssh_config(5), known_hosts(5), revoked keys. All of it blocks: it runs
+ * before a mount exists. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -13,6 +13,7 @@
 
 #define CONFIG_LIMIT ((size_t)4 << 20)
 #define KNOWN_HOSTS_LIMIT ((size_t)64 << 20)
+#define REVOKED_LIMIT ((size_t)64 << 20)
 
 extern char **environ;
 
@@ -222,4 +223,23 @@ void ly_destination_read_known_hosts(LyDestination *destination)
         for (size_t i = 0; i < LY_COUNT(global); i++)
             add_known_hosts(destination, global[i]);
     }
+}
+
+bool ly_destination_read_revoked(LyDestination *destination, LyError *error)
+{
+    const char *path;
+    for (size_t i = 0; (path = ly_config_item(destination->config, LY_CONFIG_REVOKED_HOST_KEYS, i)); i++) {
+        LY_AUTO(ly_buf_free) LyBuf text = {0};
+        if (i == 0 && strcasecmp(path, "none") == 0)
+            return true;
+        if (!ly_destination_read_file(path, REVOKED_LIMIT, &text, NULL, error))
+            return ly_error_prefix(error, "RevokedHostKeys");
+        LyKrl *krl = ly_revoked_keys_read(destination->crypto, ly_buf_bytes(&text), error);
+        if (!krl)
+            return ly_error_prefix(error, "RevokedHostKeys: %s", path);
+        destination->revoked = ly_realloc(destination->revoked, (i + 1) * sizeof *destination->revoked);
+        destination->revoked[i] = (LyRevokedFile){.path = ly_strdup(path), .krl = krl};
+        destination->revoked_count = i + 1;
+    }
+    return true;
 }

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "key/krl.h"
 #include "loop/destination.h"
 
 /* A file named by IdentityFile or CertificateFile, a default one, or a *-cert.pub beside one. */
@@ -20,6 +21,12 @@ typedef struct LyIdentities {
     size_t count;
 } LyIdentities;
 
+/* A file of RevokedHostKeys. */
+typedef struct LyRevokedFile {
+    char *path;
+    LyKrl *krl;
+} LyRevokedFile;
+
 struct LyDestination {
     unsigned refs;
     LyCrypto *crypto;
@@ -34,6 +41,8 @@ struct LyDestination {
     bool prefer_known;       /* HostKeyAlgorithms is not set: ask for what is known first */
     LyKnownHosts *known_hosts;
     char *known_hosts_file; /* where new keys go; NULL: nowhere */
+    LyRevokedFile *revoked;
+    size_t revoked_count;
     LyIdentities identities;
     LyIdentities host_keys; /* for hostbased, when it is enabled and they can be read */
     LyDestination *jump;
@@ -50,6 +59,8 @@ bool ly_destination_read_file(const char *path, size_t limit, LyBuf *text, struc
 bool ly_destination_read_config(LyDestination *destination, const LyDestinationOptions *options,
                                 LyError *error);
 void ly_destination_read_known_hosts(LyDestination *destination);
+/* One that cannot be read is an error: what it forbids is not known then. */
+bool ly_destination_read_revoked(LyDestination *destination, LyError *error);
 void ly_destination_read_identities(LyDestination *destination);
 void ly_identities_clear(LyIdentities *identities);
 /* Replaces a remembered secret by a copy; the empty view forgets it. */

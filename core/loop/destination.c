@@ -163,7 +163,7 @@ static bool read_all(LyDestination *destination, const LyDestinationOptions *opt
         return false;
     const char *host_key_algorithms = ly_config_string(config, LY_CONFIG_HOST_KEY_ALGORITHMS);
     destination->prefer_known = !host_key_algorithms || strchr("+-", host_key_algorithms[0]);
-    if (!read_proxy(destination, options, depth, error))
+    if (!read_proxy(destination, options, depth, error) || !ly_destination_read_revoked(destination, error))
         return false;
     ly_destination_read_known_hosts(destination);
     ly_destination_read_identities(destination);
@@ -202,6 +202,11 @@ void ly_destination_unref(LyDestination *destination)
     ly_identities_clear(&destination->host_keys);
     if (destination->known_hosts)
         ly_known_hosts_free(destination->known_hosts);
+    for (size_t i = 0; i < destination->revoked_count; i++) {
+        ly_krl_free(destination->revoked[i].krl);
+        ly_free(destination->revoked[i].path);
+    }
+    ly_free(destination->revoked);
     ly_algorithms_clear(&destination->algorithms);
     ly_config_free(destination->config);
     ly_secret_free((void *)destination->password.data);

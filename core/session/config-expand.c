@@ -116,7 +116,7 @@ static const struct {
 } expanded[] = {
     {LY_CONFIG_IDENTITY_FILE, true},           {LY_CONFIG_CERTIFICATE_FILE, true},
     {LY_CONFIG_IDENTITY_AGENT, true},          {LY_CONFIG_USER_KNOWN_HOSTS_FILE, true},
-    {LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, true},
+    {LY_CONFIG_GLOBAL_KNOWN_HOSTS_FILE, true}, {LY_CONFIG_REVOKED_HOST_KEYS, true},
 };
 
 static void set_default(LyConfig *config, LyConfigKeyword keyword, const char *value)

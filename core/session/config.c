@@ -90,7 +90,6 @@ static const char *const meaningless[] = {
     "RemoteCommand",
     "RemoteForward",
     "RequestTTY",
-    "RevokedHostKeys",
     "RhostsAuthentication",
     "RhostsRSAAuthentication",
     "RSAAuthentication",

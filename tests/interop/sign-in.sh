@@ -408,6 +408,39 @@ t_revoked() {
     attempt 254 -F none -o "UserKnownHostsFile=$dir/wrong" -o IdentityAgent=none -i "$dir/plain" -p "$port_a" 127.0.0.1 true && says revoked
 }
 check revoked-host-key t_revoked
+t_revoked_file() { # STATUS KIND NAME...: a file of RevokedHostKeys with these keys
+    local name
+    for name in "${@:3}"; do cat "$dir/$name.pub"; done >"$dir/revoked"
+    [ "$2" = text ] || { ssh-keygen -q -k -f "$dir/revoked.krl" "$dir/revoked" && mv "$dir/revoked.krl" "$dir/revoked"; } || return 1
+    attempt "$1" "${base[@]}" -o StrictHostKeyChecking=no -o "RevokedHostKeys=$dir/revoked" -i "$dir/plain" -p "$port_a" 127.0.0.1 'echo hello' &&
+        if [ "$1" = 0 ]; then gave hello; else says "the host key of '127.0.0.1'" && says "is revoked by $dir/revoked"; fi
+}
+check revoked-host-keys-text t_revoked_file 254 text stranger host
+check revoked-host-keys-text-others t_revoked_file 0 text stranger host2
+check revoked-host-keys-krl t_revoked_file 254 krl stranger host
+check revoked-host-keys-krl-others t_revoked_file 0 krl stranger host2
+t_revoked_certificate() { # STATUS LINE...: what ssh-keygen -k puts in a list about a host certificate
+    local status=$1
+    shift
+    printf '%s\n' "$@" >"$dir/list"
+    ssh-keygen -q -k -f "$dir/revoked" -s "$dir/host_ca.pub" "$dir/list" || return 1
+    echo "@cert-authority [127.0.0.1]:$port_cert,127.0.0.1 $(cut -d' ' -f1,2 "$dir/host_ca.pub")" >"$dir/ca"
+    attempt "$status" -F none -o "UserKnownHostsFile=$dir/ca" -o StrictHostKeyChecking=yes -o IdentityAgent=none -o "RevokedHostKeys=$dir/revoked" \
+        -i "$dir/plain" -p "$port_cert" 127.0.0.1 'echo hello' &&
+        if [ "$status" = 0 ]; then gave hello; else says "the host certificate of '127.0.0.1'" && says "is revoked by $dir/revoked"; fi
+}
+check revoked-host-certificate-by-id t_revoked_certificate 254 'id: test'
+check revoked-host-certificate-by-ca t_revoked_certificate 254 "key: $(cat "$dir/host_ca.pub")"
+check revoked-host-certificate-by-key t_revoked_certificate 254 "sha256: $(cat "$dir/host_certified.pub")"
+check revoked-host-certificate-others t_revoked_certificate 0 'id: tests' 'serial: 1-1000' "$(cat "$dir/host.pub")"
+t_revoked_unreadable() {
+    attempt "$1" "${base[@]}" -o "RevokedHostKeys=$2" -i "$dir/plain" -p "$port_a" 127.0.0.1 'echo hello' &&
+        if [ "$1" = 0 ]; then gave hello; else says "RevokedHostKeys: " && says "$2"; fi
+}
+head -c 20 /dev/urandom >"$dir/noise"
+check revoked-host-keys-missing t_revoked_unreadable 254 "$dir/nothing-here"
+check revoked-host-keys-damaged t_revoked_unreadable 254 "$dir/noise"
+check revoked-host-keys-none t_revoked_unreadable 0 none
 t_unknown_yes() {
     fresh
     attempt 254 "${fresh_base[@]}" -o StrictHostKeyChecking=yes -p "$port_a" 127.0.0.1 true && says 'StrictHostKeyChecking' && [ ! -e "$dir/fresh" ]

@@ -149,6 +149,44 @@ static void test_base64(void)
     }
 }
 
+/* A decoder too simple to be wrong, for what is canonical: encoding again gives the text back. */
+static bool decodes(const char *text)
+{
+    gsize len = 0;
+    g_autofree char *plain = g_strdup(text);
+    char *to = plain;
+    for (const char *from = text; *from; from++)
+        if (*from != ' ')
+            *to++ = *from;
+    *to = 0;
+    g_autofree guchar *bytes = g_base64_decode(plain, &len);
+    g_autofree char *again = g_base64_encode(bytes, len);
+    return g_str_equal(again, plain);
+}
+
+/* Every text of up to 9 characters over digits, padding, blanks and damage: the right verdict, and not a byte
+ * behind the buffer. */
+static void test_base64_damage(void)
+{
+    static const char alphabet[] = "AQ= *";
+    char text[10];
+    for (size_t len = 1; len <= 9; len++) {
+        size_t count = 1;
+        for (size_t i = 0; i < len; i++)
+            count *= 5;
+        for (size_t n = 0; n < count; n += len < 8 ? 1 : 7) {
+            size_t rest = n;
+            for (size_t i = 0; i < len; i++, rest /= 5)
+                text[i] = alphabet[rest % 5];
+            text[len] = 0;
+            LyBuf bytes = {0};
+            bool good = ly_base64_decode(&bytes, ly_bytes_str(text), true);
+            g_assert_true(good == (!strchr(text, '*') && decodes(text)));
+            ly_buf_free(&bytes);
+        }
+    }
+}
+
 static void test_names(void)
 {
     LyBytes name;
@@ -238,6 +276,7 @@ int main(int argc, char **argv)
     g_test_add_func("/base/buf-limit", test_buf_limit);
     g_test_add_func("/base/slots", test_slots);
     g_test_add_func("/base/base64", test_base64);
+    g_test_add_func("/base/base64-damage", test_base64_damage);
     g_test_add_func("/base/names", test_names);
     g_test_add_func("/base/printable", test_printable);
     g_test_add_func("/base/secret", test_secret);

@@ -158,7 +158,7 @@ static void test_refused(void)
     } rows[] = {
         {"", LY_ERROR_INVALID, "not a key"},
         {"hello\nworld\n", LY_ERROR_INVALID, "not a key"},
-        {"PuTTY-User-Key-File-3: ssh-ed25519\n", LY_ERROR_UNSUPPORTED, "PuTTY"},
+        {"PuTTY-User-Key-File-3: ssh-ed25519\n", LY_ERROR_INVALID, "PPK"},
         {"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n", LY_ERROR_INVALID, "END"},
         {"---- BEGIN SSH2 PUBLIC KEY ----\n", LY_ERROR_INVALID, "END"},
         {"SSH PRIVATE KEY FILE FORMAT 1.1\n", LY_ERROR_UNSUPPORTED, "version 1"},
