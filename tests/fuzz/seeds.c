@@ -4,6 +4,7 @@
 
 #include "transport-ends.h"
 
+#include "../unit/sshsig-samples.h"
 #include "agent/client.h"
 #include "base/base64.h"
 #include "connection/connection.h"
@@ -175,6 +176,33 @@ static void revocations(void)
     put_seed("krl", "keys", &input);
     ly_krl_free(krl);
     ly_key_unref(ca);
+}
+
+static void signatures(void)
+{
+    for (size_t i = 0; i < LY_COUNT(sshsig_samples); i++) {
+        LyBuf input = {0};
+        fuzz_put_part(&input, ly_bytes_str(sshsig_samples[i].text));
+        switch (i % 3) {
+        case 0:
+            ly_buf_add_str(&input, "# signers\nalice,*.example,!bob namespaces=\"file,g*\" ");
+            ly_buf_add_str(&input, public_samples[0].line);
+            break;
+        case 1:
+            ly_buf_add_str(&input, "* cert-authority,valid-after=\"20250101\",valid-before=\"20300101Z\" ");
+            ly_buf_add_str(&input, ca_line);
+            break;
+        default:
+            ly_buf_add_str(&input, "\"al ice,alice\" ");
+            ly_buf_add_str(&input, cert_user);
+            break;
+        }
+        char name[60];
+        snprintf(name, sizeof name, "%s", sshsig_samples[i].name);
+        for (char *c = name; *c; c++)
+            *c = *c == ' ' ? '-' : *c;
+        put_seed("sshsig", name, &input);
+    }
 }
 
 /* ---- texts and replies ---- */
@@ -668,6 +696,7 @@ int main(int argc, char **argv)
     key_blobs();
     key_lines();
     revocations();
+    signatures();
     config_texts();
     agent_replies();
     command_lines();
