@@ -458,7 +458,7 @@ static void test_messages(void)
         const char *text, *words;
     } rows[] = {
         {"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAYNULJA==\n-----END PUBLIC KEY-----\n", "at byte 2"},
-        {"-----BEGIN PUBLIC KEY-----\nMCow\nBQY!\n-----END PUBLIC KEY-----\n", "\"!\" is at its byte 9"},
+        {"-----BEGIN PUBLIC KEY-----\nMCow\nBQY!\n-----END PUBLIC KEY-----\n", "\"!\" is at its byte 8"},
         {"-----BEGIN PUBLIC KEY-----\nMCowB\n-----END PUBLIC KEY-----\n", "cut short after 5"},
         {"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n"
          "-----END OPENSSH PRIVATE KEY-----\n",
