@@ -139,12 +139,11 @@ static int make_temporary(const char *path, mode_t mode, char **name)
     return -1;
 }
 
-static bool keep_owner(int fd, const struct stat *old, LyError *error)
+static bool keep_owner(int fd, const struct stat *old, mode_t mode, LyError *error)
 {
     struct stat now;
     if (fstat(fd, &now) != 0)
         return ly_error_set_errno(error, errno, "cannot examine its new text");
-    mode_t mode = old->st_mode & 07777;
     if (now.st_uid != old->st_uid && fchown(fd, old->st_uid, (gid_t)-1) != 0)
         return ly_error_set_errno(error, errno, "cannot keep its owner");
     if (now.st_gid != old->st_gid && fchown(fd, (uid_t)-1, old->st_gid) != 0)
@@ -178,12 +177,12 @@ static void sync_folder(const char *path)
 static bool write_beside(const char *path, const struct stat *old, mode_t mode, LyBytes bytes, LyError *error)
 {
     char *name = NULL;
-    int fd = make_temporary(path, old ? 0600 : mode, &name);
+    int fd = make_temporary(path, old ? mode & 0600 : mode, &name);
     bool ok = fd >= 0;
     if (!ok)
         ly_error_set_errno(error, errno, "cannot make a file in its folder");
     if (ok)
-        ok = write_all(fd, bytes, error) && (!old || keep_owner(fd, old, error));
+        ok = write_all(fd, bytes, error) && (!old || keep_owner(fd, old, mode, error));
     if (ok && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
         ok = ly_error_set_errno(error, errno, "cannot write it");
     bool made = fd >= 0;
@@ -205,12 +204,14 @@ bool file_write(const char *path, FileMode what, mode_t mode, LyBytes bytes, LyE
     struct stat status;
     if (is_standard(path) || (stat(path, &status) == 0 && is_stream(&status)))
         return write_stream(path, bytes, error);
-    LY_AUTO_FREE char *target = what == FILE_REPLACE ? follow(path) : ly_strdup(path);
+    LY_AUTO_FREE char *target = what == FILE_NEW ? ly_strdup(path) : follow(path);
     if (!target)
         return ly_error_set_errno(error, ELOOP, "cannot follow it");
-    bool old = what == FILE_REPLACE && lstat(target, &status) == 0;
+    bool old = what != FILE_NEW && lstat(target, &status) == 0;
     if (old && !S_ISREG(status.st_mode))
         return ly_error_set(error, LY_ERROR_IO, "it is not a regular file");
+    if (old && what == FILE_REPLACE)
+        mode = status.st_mode & 07777;
     /* Ctrl-C waits: either the old file stands there or the new one, and nothing beside it. */
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
     sigset_t set, was;

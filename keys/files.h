@@ -9,11 +9,13 @@
 
 /* Appends a whole file ("-": standard input) of at most `limit` bytes. LY_ERROR_IO, LY_ERROR_LIMIT. */
 bool file_read(const char *path, size_t limit, LyBuf *text, LyError *error);
+/* Something stands there that writing would replace: not "-", not a device or a pipe. */
 bool file_exists(const char *path);
 
 typedef enum FileMode {
-    FILE_NEW,     /* an existing file is an error (LY_ERROR_IO, EEXIST) */
-    FILE_REPLACE, /* an existing one is replaced, and its permissions and owner are kept */
+    FILE_NEW,       /* an existing file is an error (LY_ERROR_IO, EEXIST) */
+    FILE_REPLACE,   /* an existing one is replaced, and its permissions and owner are kept */
+    FILE_OVERWRITE, /* an existing one is replaced, and its owner is kept; it gets `mode` */
 } FileMode;
 /* Writes by a new file beside it (O_EXCL, `mode` from the first byte, fsync) that is then linked or renamed
  * into place, so that a full disk or a crash loses nothing. A symbolic link is followed to the file it names;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "options.h"
+#include "ssh-keygen.h"
 
 static const Command *find(const char *name)
 {
@@ -53,9 +54,19 @@ static int run(const Command *command, int argc, char **argv)
     return status;
 }
 
+static bool is_called_ssh_keygen(const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    return program && strcmp(slash ? slash + 1 : program, "ssh-keygen") == 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
+    if (is_called_ssh_keygen(argv[0]))
+        return ssh_keygen_main(argc, argv);
+    if (word && strcmp(word, "ssh-keygen") == 0)
+        return ssh_keygen_main(argc - 1, argv + 1);
     if (!word) {
         LyBuf text = {0};
         commands_help(&text);

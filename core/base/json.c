@@ -106,6 +106,13 @@ void ly_json_string(LyJson *json, LyBytes text)
     ly_buf_add_str(json->out, "\"");
 }
 
+void ly_json_foreign_name(LyJson *json, LyBytes name)
+{
+    ly_json_string(json, name);
+    ly_buf_add_str(json->out, ": ");
+    json->named = true;
+}
+
 void ly_json_cstring(LyJson *json, const char *text)
 {
     if (text)

@@ -16,6 +16,8 @@ typedef struct LyJson {
 void ly_json_begin(LyJson *json, char bracket /* '{' or '[' */);
 void ly_json_end(LyJson *json, char bracket /* '}' or ']' */); /* behind the outermost a LF follows */
 void ly_json_name(LyJson *json, const char *name);
+/* A name that somebody else chose: escaped as strings are. */
+void ly_json_foreign_name(LyJson *json, LyBytes name);
 /* Bytes that are not UTF-8 become U+FFFD one by one: where they matter, ly_utf8_valid decides about a base64
  * twin. */
 void ly_json_string(LyJson *json, LyBytes text);

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 
+#include "base/memory.h"
 #include "crypto/crypto-private.h"
 
 static const struct {
@@ -37,6 +38,39 @@ bool ly_hash(LyCrypto *crypto, LyHash hash, const LyBytes *parts, size_t count, 
     return ok;
 }
 
+/* libcrypto's context is all that it holds. */
+LyDigest *ly_digest_new(LyCrypto *crypto, LyHash hash)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && EVP_DigestInit_ex2(context, crypto->digest[hash], NULL))
+        return (LyDigest *)context;
+    ERR_clear_error();
+    EVP_MD_CTX_free(context);
+    return NULL;
+}
+
+static bool clean(bool ok)
+{
+    if (!ok)
+        ERR_clear_error();
+    return ok;
+}
+
+bool ly_digest_add(LyDigest *digest, LyBytes piece)
+{
+    return piece.len == 0 || clean(EVP_DigestUpdate((EVP_MD_CTX *)digest, piece.data, piece.len));
+}
+
+bool ly_digest_end(LyDigest *digest, uint8_t *bytes)
+{
+    return clean(EVP_DigestFinal_ex((EVP_MD_CTX *)digest, bytes, NULL));
+}
+
+void ly_digest_free(LyDigest *digest)
+{
+    EVP_MD_CTX_free((EVP_MD_CTX *)digest);
+}
+
 bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, size_t count, uint8_t *mac)
 {
     OSSL_PARAM params[] = {
@@ -55,4 +89,43 @@ bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, s
     if (!ok)
         ERR_clear_error();
     return ok;
+}
+
+struct LyHasher {
+    EVP_MD_CTX *context;
+    bool failed;
+};
+
+LyHasher *ly_hasher_new(LyCrypto *crypto, LyHash hash)
+{
+    LyHasher *hasher = ly_new(LyHasher);
+    hasher->context = EVP_MD_CTX_new();
+    if (hasher->context && EVP_DigestInit_ex2(hasher->context, crypto->digest[hash], NULL))
+        return hasher;
+    ERR_clear_error();
+    ly_hasher_free(hasher);
+    return NULL;
+}
+
+void ly_hasher_update(LyHasher *hasher, LyBytes bytes)
+{
+    if (!hasher->failed && bytes.len)
+        hasher->failed = !EVP_DigestUpdate(hasher->context, bytes.data, bytes.len);
+}
+
+bool ly_hasher_finish(LyHasher *hasher, uint8_t *digest)
+{
+    bool ok = !hasher->failed && EVP_DigestFinal_ex(hasher->context, digest, NULL);
+    hasher->failed = true; /* nothing may follow */
+    if (!ok)
+        ERR_clear_error();
+    return ok;
+}
+
+void ly_hasher_free(LyHasher *hasher)
+{
+    if (!hasher)
+        return;
+    EVP_MD_CTX_free(hasher->context);
+    ly_free(hasher);
 }

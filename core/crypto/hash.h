@@ -1,4 +1,4 @@
-/* Digests and HMAC, one shot over gathered parts. */
+/* Digests and HMAC: one shot over gathered parts, and digests in pieces for what is too long to gather. */
 #ifndef LY_CRYPTO_HASH_H
 #define LY_CRYPTO_HASH_H
 
@@ -14,7 +14,24 @@ const char *ly_hash_name(LyHash hash); /* "sha256" ... */
  * fails. */
 LY_MUST_CHECK bool ly_hash(LyCrypto *crypto, LyHash hash, const LyBytes *parts, size_t count,
                            uint8_t *digest);
+/* The digest of what comes in pieces. NULL or false only if libcrypto fails. */
+typedef struct LyDigest LyDigest;
+LyDigest *ly_digest_new(LyCrypto *crypto, LyHash hash);
+LY_MUST_CHECK bool ly_digest_add(LyDigest *digest, LyBytes piece);
+LY_MUST_CHECK bool ly_digest_end(LyDigest *digest, uint8_t *bytes); /* once */
+void ly_digest_free(LyDigest *digest);                              /* NULL is fine */
 LY_MUST_CHECK bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, size_t count,
                            uint8_t *mac);
+
+/* A digest of bytes that come in pieces, for files of any length. NULL only if libcrypto fails. */
+typedef struct LyHasher LyHasher;
+LyHasher *ly_hasher_new(LyCrypto *crypto, LyHash hash);
+/* A failure sticks and is told by finish. */
+void ly_hasher_update(LyHasher *hasher, LyBytes bytes);
+/* The digest of all pieces; `digest` has room for ly_hash_len(hash). Once; afterwards only free is allowed.
+ * False only if libcrypto failed, be it earlier. */
+LY_MUST_CHECK bool ly_hasher_finish(LyHasher *hasher, uint8_t *digest);
+/* NULL is fine. */
+void ly_hasher_free(LyHasher *hasher);
 
 #endif

@@ -1,12 +1,12 @@
 #include "key/authorized_keys.h"
 
 #include <strings.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/names.h"
 #include "key/read.h"
 #include "key/text.h"
+#include "key/time.h"
 
 #define ENVIRONMENT_LIMIT 1024 /* entries */
 
@@ -39,40 +39,6 @@ static void free_options(Options *options)
     ly_buf_free(&options->environment);
 }
 
-/* The digits of `text` at `start`, as strptime would read them. */
-static bool digits(LyBytes text, size_t start, size_t len, int min, int max, int *value)
-{
-    uint64_t number;
-    if (!ly_bytes_number(ly_bytes_slice(text, start, len), (uint64_t)max, &number) || (int)number < min)
-        return false;
-    *value = (int)number;
-    return true;
-}
-
-/* YYYYMMDD, YYYYMMDDHHMM or YYYYMMDDHHMMSS: local time, or UTC with a Z behind it. */
-static bool read_time(LyBytes text, uint64_t *seconds)
-{
-    struct tm tm = {.tm_isdst = -1};
-    bool utc = text.len && (text.data[text.len - 1] == 'Z' || text.data[text.len - 1] == 'z');
-    text.len -= utc;
-    if (text.len != 8 && text.len != 12 && text.len != 14)
-        return false;
-    if (!digits(text, 0, 4, 1970, 9999, &tm.tm_year) || !digits(text, 4, 2, 1, 12, &tm.tm_mon) ||
-        !digits(text, 6, 2, 1, 31, &tm.tm_mday) ||
-        (text.len > 8 &&
-         (!digits(text, 8, 2, 0, 23, &tm.tm_hour) || !digits(text, 10, 2, 0, 59, &tm.tm_min))) ||
-        (text.len > 12 && !digits(text, 12, 2, 0, 59, &tm.tm_sec)))
-        return false;
-    int day = tm.tm_mday;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    time_t time = utc ? timegm(&tm) : mktime(&tm);
-    if (time <= 0 || tm.tm_mday != day) /* before 1970, or 31 February */
-        return false;
-    *seconds = (uint64_t)time;
-    return true;
-}
-
 static bool set_command(Options *options, LyBytes value)
 {
     bool again = options->has_command;
@@ -100,7 +66,7 @@ static bool set_from(Options *options, LyBytes value)
 static bool set_expiry(Options *options, LyBytes value)
 {
     uint64_t seconds;
-    if (!read_time(value, &seconds))
+    if (!ly_time_read(value, &seconds, NULL) || seconds == 0)
         return false;
     if (options->expiry == 0 || seconds < options->expiry)
         options->expiry = seconds;
@@ -155,21 +121,16 @@ static const struct {
     {"permitlisten", 0, false, refuse_forwarding},
 };
 
-static bool name_is(LyBytes name, const char *text)
-{
-    return name.len == strlen(text) && strncasecmp((const char *)name.data, text, name.len) == 0;
-}
-
 static bool apply_option(Options *options, LyBytes name, bool has_value, LyBytes value)
 {
-    if (name_is(name, "restrict") && !has_value) {
+    if (ly_text_is(name, "restrict") && !has_value) {
         options->flags &= ~(unsigned)PERMISSIONS;
         return true;
     }
     bool negated = name.len > 3 && strncasecmp((const char *)name.data, "no-", 3) == 0;
     LyBytes bare = ly_bytes_slice(name, negated ? 3 : 0, name.len);
     for (size_t i = 0; i < LY_COUNT(known_options); i++) {
-        if (!name_is(bare, known_options[i].name))
+        if (!ly_text_is(bare, known_options[i].name))
             continue;
         if (known_options[i].set)
             return has_value && !negated && known_options[i].set(options, value);
@@ -182,48 +143,43 @@ static bool apply_option(Options *options, LyBytes name, bool has_value, LyBytes
     return false;
 }
 
-/* Takes a quoted value, in which \" stands for a quote; nothing else is special. */
-static bool take_quoted(LyBytes *text, LyBuf *value)
-{
-    size_t i = 1;
-    if (text->len == 0 || text->data[0] != '"')
-        return false;
-    for (; i < text->len && text->data[i] != '"'; i++) {
-        if (text->data[i] == '\\' && i + 1 < text->len && text->data[i + 1] == '"')
-            i++;
-        ly_buf_add(value, ly_bytes(text->data + i, 1));
-    }
-    if (i >= text->len)
-        return false;
-    *text = ly_bytes_slice(*text, i + 1, text->len);
-    return true;
-}
-
 /* Takes the options off the line. False: one is unknown, malformed or cannot be honoured; *which names it. */
 static bool read_options(LyBytes *line, Options *options, LyBytes *which)
 {
-    for (;;) {
-        size_t len = 0;
-        while (len < line->len && !strchr(" \t,=\"", line->data[len] ? line->data[len] : 'a'))
-            len++;
-        LyBytes name = ly_bytes_slice(*line, 0, len);
+    for (bool more = true; more;) {
+        bool has_value;
         LY_AUTO(ly_buf_free) LyBuf value = {0};
-        *which = name;
-        *line = ly_bytes_slice(*line, len, line->len);
-        bool has_value = line->len && line->data[0] == '=';
-        if (has_value) {
-            *line = ly_bytes_slice(*line, 1, line->len);
-            if (!take_quoted(line, &value))
-                return false;
-        }
-        if (!apply_option(options, name, has_value, ly_buf_bytes(&value)))
+        if (!ly_text_option(line, which, &has_value, &value, &more) ||
+            !apply_option(options, *which, has_value, ly_buf_bytes(&value)))
             return false;
-        if (line->len == 0 || line->data[0] == ' ' || line->data[0] == '\t')
-            return true;
-        if (line->data[0] != ',')
-            return false;
-        *line = ly_bytes_slice(*line, 1, line->len);
     }
+    return true;
+}
+
+bool ly_authorized_keys_check_options(LyBytes text, LyError *error)
+{
+    LY_AUTO(free_options) Options options = {0};
+    LyBytes rest = text, which = {0};
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] == 0 || text.data[i] == '\n' || text.data[i] == '\r')
+            return ly_error_set(error, LY_ERROR_INVALID,
+                                "options of authorized_keys stand in one line: byte %zu ends it", i + 1);
+    if (!read_options(&rest, &options, &which))
+        return ly_error_set(error, LY_ERROR_INVALID, "the option \"%s\" is unknown, malformed or given twice",
+                            LY_PRINTABLE(which));
+    if (rest.len)
+        return ly_error_set(error, LY_ERROR_INVALID,
+                            "a blank outside quotes ends the options, but \"%s\" follows",
+                            LY_PRINTABLE(rest));
+    return true;
+}
+
+LyBytes ly_authorized_keys_line_key(LyBytes line)
+{
+    LyBytes rest = line = ly_bytes_trim(line), word = ly_text_word(&rest);
+    if (!ly_key_type_find(word, NULL))
+        ly_text_options(&line);
+    return line;
 }
 
 typedef struct Request {

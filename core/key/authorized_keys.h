@@ -26,4 +26,11 @@ void ly_authorized_keys_check(LyCrypto *crypto, LyBytes text, LyKey *key, LyByte
                               uint64_t now_seconds, LyAuthorization *authorization);
 void ly_authorization_clear(LyAuthorization *authorization);
 
+/* Would a line with these options in front be honoured? They are one or more, comma-separated, all known and
+ * well-formed, in one line. LY_ERROR_INVALID with the option's name. */
+bool ly_authorized_keys_check_options(LyBytes options, LyError *error);
+/* What of a line should be "type base64 comment", behind its options, whether these are understood or not.
+ */
+LyBytes ly_authorized_keys_line_key(LyBytes line);
+
 #endif

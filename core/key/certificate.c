@@ -115,8 +115,8 @@ static bool check_critical(const LyCertificate *certificate, LyError *error)
     return true;
 }
 
-static bool check_ca(LyCrypto *crypto, const LyCertificate *certificate, LyBytes ca_algorithms,
-                     LyError *error)
+bool ly_certificate_check_signature(LyCrypto *crypto, const LyCertificate *certificate, LyBytes ca_algorithms,
+                                    LyError *error)
 {
     LyError reason = {0};
     LyKey *ca = ly_key_new_public(crypto, certificate->ca_blob, &reason);
@@ -170,5 +170,6 @@ bool ly_certificate_check(LyCrypto *crypto, LyKey *key, LyCertificateKind kind, 
     if (principal.len && !ly_certificate_has_principal(&certificate, principal, principal_is_host))
         return ly_error_set(error, LY_ERROR_VERIFY, "the certificate is not for \"%s\"",
                             LY_PRINTABLE(principal));
-    return check_critical(&certificate, error) && check_ca(crypto, &certificate, ca_algorithms, error);
+    return check_critical(&certificate, error) &&
+           ly_certificate_check_signature(crypto, &certificate, ca_algorithms, error);
 }

@@ -28,6 +28,9 @@ bool ly_certificate_read(LyBytes blob, LyCertificate *certificate, LyError *erro
 bool ly_certificate_check(LyCrypto *crypto, LyKey *key, LyCertificateKind kind, LyBytes principal,
                           bool principal_is_host, uint64_t now_seconds, LyBytes ca_algorithms,
                           LyError *error);
+/* The CA's signature alone, by an algorithm of `ca_algorithms` as above. LY_ERROR_VERIFY. */
+bool ly_certificate_check_signature(LyCrypto *crypto, const LyCertificate *certificate, LyBytes ca_algorithms,
+                                    LyError *error);
 /* The data of a critical option or extension; false when absent. `which`: certificate.critical or
  * .extensions. */
 bool ly_certificate_option(LyBytes which, const char *name, LyBytes *data);

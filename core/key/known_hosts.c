@@ -7,10 +7,9 @@
 #include "base/list.h"
 #include "base/names.h"
 #include "key/certificate.h"
+#include "key/edit.h"
 #include "key/read.h"
-#include "key/text.h"
 
-#define HASH_LEN 20 /* SHA-1, salt and MAC alike */
 #define HOST_LIMIT 1025
 
 typedef struct File {
@@ -74,26 +73,6 @@ static bool put_lookup_name(LyBytes host, uint16_t port, LyBuf *out)
     return true;
 }
 
-/* "|1|salt|mac": HMAC-SHA1 of the name under the salt. */
-static bool hashed_match(LyCrypto *crypto, LyBytes field, LyBytes name)
-{
-    LyBytes salt_text, mac_text;
-    uint8_t mac[LY_HASH_MAX];
-    LY_AUTO(ly_buf_free) LyBuf salt = {0}, expected = {0};
-    return ly_bytes_split(ly_bytes_slice(field, 3, field.len), '|', &salt_text, &mac_text) &&
-           ly_base64_decode(&salt, salt_text, false) && ly_base64_decode(&expected, mac_text, false) &&
-           salt.len == HASH_LEN && expected.len == HASH_LEN &&
-           ly_hmac(crypto, LY_SHA1, ly_buf_bytes(&salt), &name, 1, mac) &&
-           ly_bytes_equal(ly_buf_bytes(&expected), ly_bytes(mac, HASH_LEN));
-}
-
-static bool field_match(LyCrypto *crypto, LyBytes field, LyBytes name)
-{
-    if (ly_bytes_starts_with(field, "|1|"))
-        return hashed_match(crypto, field, name);
-    return ly_pattern_list_match(field, name, true) == 1;
-}
-
 typedef enum Marker { NO_MARKER, CERT_AUTHORITY, REVOKED } Marker;
 
 typedef struct Line {
@@ -108,29 +87,21 @@ typedef struct Walk {
     LyBytes name;
     const File *file;
     LyBytes rest;
+    unsigned number; /* of the last line read */
     Line line;
 } Walk;
 
-/* Reads a line that is for the host; false when it is not, or cannot be read. */
-static bool read_line(Walk *walk, LyBytes text)
+/* Reads a line that is for the host; false when it is not, or its key cannot be read. */
+static bool read_line(Walk *walk, const LyHostLine *text)
 {
     Line *line = &walk->line;
-    LyBytes rest = text, word = ly_text_word(&rest);
-    line->marker = NO_MARKER;
-    if (word.len == 0 || word.data[0] == '#')
+    if (!ly_host_line_matches(walk->hosts->crypto, text, walk->name))
         return false;
-    if (word.data[0] == '@') {
-        if (ly_bytes_is(word, "@cert-authority"))
-            line->marker = CERT_AUTHORITY;
-        else if (ly_bytes_is(word, "@revoked"))
-            line->marker = REVOKED;
-        else
-            return false;
-        word = ly_text_word(&rest);
-    }
-    if (!field_match(walk->hosts->crypto, word, walk->name))
-        return false;
-    line->key = ly_key_read_line(walk->hosts->crypto, rest, NULL);
+    line->number = text->number;
+    line->marker = !text->marker.len                              ? NO_MARKER
+                   : ly_bytes_is(text->marker, "@cert-authority") ? CERT_AUTHORITY
+                                                                  : REVOKED;
+    line->key = ly_key_read_line(walk->hosts->crypto, text->key, NULL);
     if (line->key && ly_key_is_certificate(line->key)) {
         ly_key_unref(line->key);
         line->key = NULL;
@@ -147,21 +118,19 @@ static const File *next_file(const LyKnownHosts *hosts, const File *file)
 /* The next line about the host; false at the end, when nothing is left to release. */
 static bool next_line(Walk *walk)
 {
-    LyBytes text;
+    LyHostLine line;
     ly_key_unref(walk->line.key);
     walk->line.key = NULL;
     for (;;) {
-        while (walk->file && ly_bytes_line(&walk->rest, &text)) {
-            walk->line.number++;
-            if (text.len <= LY_KEY_LINE_LIMIT && read_line(walk, text))
+        while (walk->file && ly_host_line_next(&walk->rest, &walk->number, &line))
+            if (read_line(walk, &line))
                 return true;
-        }
         walk->file = next_file(walk->hosts, walk->file);
         if (!walk->file)
             return false;
         walk->rest = walk->file->text;
         walk->line.file = walk->file->name;
-        walk->line.number = 0;
+        walk->number = 0;
     }
 }
 
@@ -284,15 +253,8 @@ bool ly_known_hosts_line(LyCrypto *crypto, LyBytes host, uint16_t port, LyKey *k
         return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" cannot stand in known_hosts",
                             LY_PRINTABLE(host));
     if (hashed) {
-        uint8_t salt[HASH_LEN], mac[LY_HASH_MAX];
-        LyBytes text = ly_buf_bytes(&name);
-        ly_crypto_random(crypto, salt, sizeof salt);
-        if (!ly_hmac(crypto, LY_SHA1, ly_bytes(salt, sizeof salt), &text, 1, mac))
+        if (!ly_host_name_hash(crypto, ly_buf_bytes(&name), out))
             return ly_error_set(error, LY_ERROR_CRYPTO, "libcrypto cannot compute HMAC-SHA-1");
-        ly_buf_add_str(out, "|1|");
-        ly_base64_encode(out, ly_bytes(salt, sizeof salt), 0);
-        ly_buf_add_str(out, "|");
-        ly_base64_encode(out, ly_bytes(mac, HASH_LEN), 0);
     } else {
         ly_buf_add(out, ly_buf_bytes(&name));
     }

@@ -95,19 +95,28 @@ static bool set_holds(const LyKrlSet *set, LyBytes value)
     return place < set->count && ly_bytes_equal(set->item[place], value);
 }
 
+/* The last item into its place among the others: usual, and cheaper than sorting all again. */
+static void set_insert(LyKrlSet *set)
+{
+    LyBytes value = set->item[set->settled];
+    size_t place = set_place(set->item, set->settled, value);
+    if (place < set->settled && ly_bytes_equal(set->item[place], value)) {
+        set->count--;
+        return;
+    }
+    memmove(&set->item[place + 1], &set->item[place], (set->settled - place) * sizeof value);
+    set->item[place] = value;
+    set->settled++;
+}
+
 static void set_settle(LyKrlSet *set)
 {
+    size_t kept = 0;
+    if (set->settled + 1 == set->count)
+        set_insert(set);
     if (set->settled == set->count)
         return;
-    if (set->settled + 1 == set->count) { /* usual, and cheaper than sorting all again */
-        LyBytes value = set->item[set->settled];
-        size_t place = set_place(set->item, set->settled, value);
-        memmove(&set->item[place + 1], &set->item[place], (set->settled - place) * sizeof value);
-        set->item[place] = value;
-    } else {
-        qsort(set->item, set->count, sizeof *set->item, compare_items);
-    }
-    size_t kept = 0;
+    qsort(set->item, set->count, sizeof *set->item, compare_items);
     for (size_t i = 0; i < set->count; i++)
         if (kept == 0 || !ly_bytes_equal(set->item[kept - 1], set->item[i]))
             set->item[kept++] = set->item[i];
@@ -147,26 +156,44 @@ static bool runs_sorted(const LyKrlRuns *runs)
     return true;
 }
 
+/* `next` does not start before `run`: it becomes part of it if they overlap or touch. */
+static bool join(LyKrlRun *run, const LyKrlRun *next)
+{
+    if (next->lowest > run->highest && next->lowest - 1 != run->highest)
+        return false;
+    run->highest = LY_MAX(run->highest, next->highest);
+    return true;
+}
+
+static void runs_insert(LyKrlRuns *runs)
+{
+    LyKrlRun run = runs->item[runs->settled], *item = runs->item;
+    size_t count = runs->settled, place = run_place(item, count, run.lowest), after;
+    if (place > 0 && join(&item[place - 1], &run)) {
+        place--;
+    } else {
+        memmove(&item[place + 1], &item[place], (count - place) * sizeof run);
+        item[place] = run;
+        count++;
+    }
+    for (after = place + 1; after < count && join(&item[place], &item[after]);)
+        after++;
+    memmove(&item[place + 1], &item[after], (count - after) * sizeof run);
+    runs->count = runs->settled = count - (after - place - 1);
+}
+
 static void runs_settle(LyKrlRuns *runs)
 {
+    size_t kept = 0;
+    if (runs->settled + 1 == runs->count)
+        runs_insert(runs);
     if (runs->settled == runs->count)
         return;
-    if (runs->settled + 1 == runs->count) {
-        LyKrlRun run = runs->item[runs->settled];
-        size_t place = run_place(runs->item, runs->settled, run.lowest);
-        memmove(&runs->item[place + 1], &runs->item[place], (runs->settled - place) * sizeof run);
-        runs->item[place] = run;
-    } else if (!runs_sorted(runs)) { /* bitmaps and most lists come sorted */
+    if (!runs_sorted(runs)) /* bitmaps and most lists come sorted */
         qsort(runs->item, runs->count, sizeof *runs->item, compare_runs);
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < runs->count; i++) {
-        LyKrlRun run = runs->item[i], *last = &runs->item[kept ? kept - 1 : 0];
-        if (kept && (run.lowest <= last->highest || run.lowest - 1 == last->highest))
-            last->highest = LY_MAX(last->highest, run.highest);
-        else
-            runs->item[kept++] = run;
-    }
+    for (size_t i = 0; i < runs->count; i++)
+        if (kept == 0 || !join(&runs->item[kept - 1], &runs->item[i]))
+            runs->item[kept++] = runs->item[i];
     runs->count = runs->settled = kept;
 }
 
@@ -269,13 +296,11 @@ void ly_krl_append(LyKrl *krl, LyKrlSet *set, LyBytes value)
 void ly_krl_append_run(LyKrl *krl, LyKrlAuthority *authority, uint64_t lowest, uint64_t highest)
 {
     LyKrlRuns *runs = &authority->serials;
-    LyKrlRun *last = runs->count ? &runs->item[runs->count - 1] : NULL;
-    if (last && lowest >= last->lowest && (lowest <= last->highest || lowest - 1 == last->highest)) {
-        last->highest = LY_MAX(last->highest, highest);
+    LyKrlRun run = {lowest, highest}, *last = runs->count ? &runs->item[runs->count - 1] : NULL;
+    if (last && lowest >= last->lowest && join(last, &run))
         return;
-    }
     runs->item = grow(runs->item, runs->count, &runs->capacity, sizeof *runs->item);
-    runs->item[runs->count++] = (LyKrlRun){lowest, highest};
+    runs->item[runs->count++] = run;
     krl->entries++;
 }
 

@@ -1,6 +1,7 @@
 #include "key/text.h"
 
 #include <arpa/inet.h>
+#include <strings.h>
 
 #include "base/names.h"
 
@@ -25,6 +26,52 @@ LyBytes ly_text_word(LyBytes *line)
     LyBytes word = ly_bytes_slice(*line, 0, len);
     *line = ly_bytes_trim(ly_bytes_slice(*line, len, line->len));
     return word;
+}
+
+bool ly_text_is(LyBytes text, const char *name)
+{
+    return text.len == strlen(name) &&
+           (text.len == 0 || strncasecmp((const char *)text.data, name, text.len) == 0);
+}
+
+/* Takes a quoted value, in which \" stands for a quote; nothing else is special. */
+static bool take_quoted(LyBytes *text, LyBuf *value)
+{
+    size_t i = 1;
+    if (text->len == 0 || text->data[0] != '"')
+        return false;
+    for (; i < text->len && text->data[i] != '"'; i++) {
+        if (text->data[i] == '\\' && i + 1 < text->len && text->data[i + 1] == '"')
+            i++;
+        ly_buf_add(value, ly_bytes(text->data + i, 1));
+    }
+    if (i >= text->len)
+        return false;
+    *text = ly_bytes_slice(*text, i + 1, text->len);
+    return true;
+}
+
+bool ly_text_option(LyBytes *line, LyBytes *name, bool *has_value, LyBuf *value, bool *more)
+{
+    size_t len = 0;
+    while (len < line->len && !strchr(" \t,=\"", line->data[len] ? line->data[len] : 'a'))
+        len++;
+    *name = ly_bytes_slice(*line, 0, len);
+    *line = ly_bytes_slice(*line, len, line->len);
+    *more = false;
+    *has_value = line->len && line->data[0] == '=';
+    if (*has_value) {
+        *line = ly_bytes_slice(*line, 1, line->len);
+        if (!take_quoted(line, value))
+            return false;
+    }
+    if (line->len == 0 || line->data[0] == ' ' || line->data[0] == '\t')
+        return true;
+    if (line->data[0] != ',')
+        return false;
+    *line = ly_bytes_slice(*line, 1, line->len);
+    *more = true;
+    return true;
 }
 
 LyBytes ly_text_options(LyBytes *line)

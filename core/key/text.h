@@ -14,6 +14,13 @@ LyBytes ly_text_word(LyBytes *line);
 /* Takes what stands before the first blank outside of quotes, in which \" is no end, and the blanks behind
  * it: options of authorized_keys and allowed_signers. */
 LyBytes ly_text_options(LyBytes *line);
+/* Equal without regard to the case of ASCII letters. */
+bool ly_text_is(LyBytes text, const char *name);
+
+/* Takes an option, `name` or `name="value"` (in which \" stands for a quote), off the options in front of a
+ * key, as authorized_keys and allowed_signers have them; the value is appended. *more: a comma followed, and
+ * so must another option. False when malformed; *name is set all the same. */
+bool ly_text_option(LyBytes *line, LyBytes *name, bool *has_value, LyBuf *value, bool *more);
 
 typedef struct LyAddress {
     uint8_t bytes[16];

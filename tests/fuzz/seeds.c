@@ -5,10 +5,11 @@
 #include "transport-ends.h"
 
 #include "../unit/key-samples-read.h"
-
+#include "../unit/sshsig-samples.h"
 #include "agent/client.h"
 #include "base/base64.h"
 #include "connection/connection.h"
+#include "key/krl.h"
 #include "key/write.h"
 #include "session/config.h"
 #include "sftp/server.h"
@@ -171,6 +172,68 @@ static void key_lines(void)
     ly_buf_add_str(&input, "cert-authority,principals=\"alice,bob\",no-pty ");
     ly_buf_add_str(&input, ca_line);
     put_seed("authorized-keys", "authority", &input);
+}
+
+static void krl_text(LyBuf *out)
+{
+    ly_buf_add_str(out, "# what is gone\nserial: 1\nserial: 7-9\nserial: 0x10\nserial: 100000-200000000\n"
+                        "serial: 300000\nserial: 300002\nserial: 300005-300020\nid: alice id\nid: host\n");
+    ly_buf_add_format(out, "key: %ssha1: %ssha256: %shash: %s\n", public_samples[1].line,
+                      public_samples[2].line, public_samples[3].line, public_samples[4].sha256);
+    ly_buf_add_str(out, public_samples[0].line);
+    ly_buf_add_str(out, cert_user_none);
+}
+
+static void revocations(void)
+{
+    LyBuf input = {0};
+    LyKey *ca = ly_key_read_line(fuzz_crypto(), ly_bytes_str(ca_line), NULL);
+    LyKrl *krl = ly_krl_new(fuzz_crypto());
+    krl_text(&input);
+    FUZZ_ASSERT(ca && ly_krl_add_text(krl, ly_buf_bytes(&input), ly_key_blob(ca), NULL));
+    ly_krl_revoke_id(krl, (LyBytes){0}, LY_BYTES("of any CA"));
+    FUZZ_ASSERT(ly_krl_set_comment(krl, LY_BYTES("a comment"), NULL));
+    ly_buf_clear(&input);
+    ly_put_u8(&input, 0);
+    ly_krl_write(krl, 1782864000, &input);
+    put_seed("krl", "binary", &input);
+    ly_put_u8(&input, 1);
+    krl_text(&input);
+    put_seed("krl", "text", &input);
+    ly_put_u8(&input, 2);
+    ly_buf_add_str(&input, "# keys\n\nssh-new AAAAB3NzaC1uZXc= a type of tomorrow\n");
+    ly_buf_add_str(&input, public_samples[0].line);
+    ly_buf_add_str(&input, cert_host);
+    put_seed("krl", "keys", &input);
+    ly_krl_free(krl);
+    ly_key_unref(ca);
+}
+
+static void signatures(void)
+{
+    for (size_t i = 0; i < LY_COUNT(sshsig_samples); i++) {
+        LyBuf input = {0};
+        fuzz_put_part(&input, ly_bytes_str(sshsig_samples[i].text));
+        switch (i % 3) {
+        case 0:
+            ly_buf_add_str(&input, "# signers\nalice,*.example,!bob namespaces=\"file,g*\" ");
+            ly_buf_add_str(&input, public_samples[0].line);
+            break;
+        case 1:
+            ly_buf_add_str(&input, "* cert-authority,valid-after=\"20250101\",valid-before=\"20300101Z\" ");
+            ly_buf_add_str(&input, ca_line);
+            break;
+        default:
+            ly_buf_add_str(&input, "\"al ice,alice\" ");
+            ly_buf_add_str(&input, cert_user);
+            break;
+        }
+        char name[60];
+        snprintf(name, sizeof name, "%s", sshsig_samples[i].name);
+        for (char *c = name; *c; c++)
+            *c = *c == ' ' ? '-' : *c;
+        put_seed("sshsig", name, &input);
+    }
 }
 
 /* ---- texts and replies ---- */
@@ -663,6 +726,8 @@ int main(int argc, char **argv)
     key_files();
     key_blobs();
     key_lines();
+    revocations();
+    signatures();
     config_texts();
     agent_replies();
     command_lines();
