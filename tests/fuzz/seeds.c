@@ -4,9 +4,8 @@
 
 #include "transport-ends.h"
 
-#include "../unit/sshsig-samples.h"
 #include "../unit/key-samples-read.h"
-
+#include "../unit/sshsig-samples.h"
 #include "agent/client.h"
 #include "base/base64.h"
 #include "connection/connection.h"
