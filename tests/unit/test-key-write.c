@@ -71,6 +71,17 @@ static void round_trip(LyKey *key, LyKeyFormat format, const LyKeyWriteOptions *
     }
 }
 
+static void assert_refused(LyKey *key, LyKeyFormat format, LyKeyWriteOptions options, LyErrorCode code)
+{
+    LyError error = {0};
+    LY_AUTO(ly_buf_free) LyBuf text = {0};
+    ly_buf_add_str(&text, "before");
+    g_assert_false(ly_key_write_private(crypto, key, format, &options, &text, &error));
+    if (error.code != code)
+        g_error("%s: %s", ly_key_format_name(format), error.message);
+    g_assert_cmpstr(ly_buf_str(&text), ==, "before");
+}
+
 static void test_round_trips(void)
 {
     static const char *const ciphers[] = {NULL,       "aes128-cbc",  "aes192-cbc",
@@ -86,6 +97,10 @@ static void test_round_trips(void)
         round_trip(key, LY_KEY_PKCS8, &options);
         if (pem_has(key))
             round_trip(key, LY_KEY_PEM, NULL);
+        round_trip(key, LY_KEY_PPK2, NULL);
+        round_trip(key, LY_KEY_PPK3, NULL);
+        if (ly_key_type(key)->pk != LY_PK_DSA)
+            round_trip(key, LY_KEY_JWK, NULL);
         options.passphrase = secret.passphrase;
         for (size_t k = 0; k < LY_COUNT(ciphers); k++) {
             options.cipher = ciphers[k];
@@ -98,6 +113,11 @@ static void test_round_trips(void)
         options = (LyKeyWriteOptions){
             .passphrase = secret.passphrase, .cipher = "aes128-ctr", .kdf = {.name = "bcrypt", .rounds = 1}};
         round_trip(key, LY_KEY_OPENSSH, &options);
+        options = (LyKeyWriteOptions){.passphrase = secret.passphrase};
+        round_trip(key, LY_KEY_PPK2, &options);
+        options.kdf = (LyKeyKdf){.name = "argon2i", .memory_kib = 64, .passes = 1, .lanes = 1};
+        round_trip(key, LY_KEY_PPK3, &options);
+        assert_refused(key, LY_KEY_JWK, options, LY_ERROR_UNSUPPORTED);
         ly_key_unref(key);
     }
 }
@@ -230,17 +250,6 @@ static void test_rfc4716(void)
     g_free(wide);
     g_free(blanks);
     g_free(slashes);
-}
-
-static void assert_refused(LyKey *key, LyKeyFormat format, LyKeyWriteOptions options, LyErrorCode code)
-{
-    LyError error = {0};
-    LY_AUTO(ly_buf_free) LyBuf text = {0};
-    ly_buf_add_str(&text, "before");
-    g_assert_false(ly_key_write_private(crypto, key, format, &options, &text, &error));
-    if (error.code != code)
-        g_error("%s: %s", ly_key_format_name(format), error.message);
-    g_assert_cmpstr(ly_buf_str(&text), ==, "before");
 }
 
 static void assert_public_refused(LyKey *key, LyKeyFormat format)
