@@ -45,9 +45,15 @@ static void copy(Client *client, int from)
 {
     char bytes[65536];
     ssize_t count = read(client->fds[from], bytes, sizeof bytes);
-    if (count > 0 && send(client->fds[!from], bytes, (size_t)count, MSG_NOSIGNAL) == count)
+    if (count == 0 && !client->ended[!from]) {
+        client->ended[from] = true;
+        ly_watch_set(client->watches[from], 0);
+        shutdown(client->fds[!from], SHUT_WR);
         return;
-    client_free(client); /* nothing here is longer than a socket's buffer */
+    }
+    /* nothing here is longer than a socket's buffer */
+    if (count <= 0 || send(client->fds[!from], bytes, (size_t)count, MSG_NOSIGNAL) != count)
+        client_free(client);
 }
 
 static void from_client(void *user, unsigned events)
