@@ -347,8 +347,8 @@ LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes c
                              : "ecdsa-sha2-nistp521";
     if (!name) {
         ly_error_set(error, LY_ERROR_INVALID,
-                     "a key of this type with %u bits is not made: ed25519, ed448, ecdsa with 256, 384 or 521 "
-                     "and rsa with 1024 to 16384 are",
+                     "a key of this type with %u bits is not made: ed25519, ed448, ecdsa with 256, 384 or "
+                     "521 and rsa with 1024 to 16384 are",
                      bits);
         return NULL;
     }
