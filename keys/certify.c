@@ -175,7 +175,7 @@ static Status certify_run(Tool *tool, void *data, int argc, char **argv)
     LY_AUTO(ly_buf_free) LyBuf critical = {0}, extensions = {0};
     LY_AUTO(certificate_options_clear) CertificateOptions chosen = {0};
     Issue issue = {.tool = tool, .values = data, .json.out = &issue.said};
-    uint64_t step;
+    uint64_t step = 0;
     Status status = read_request(tool, data, &chosen, &critical, &extensions, &issue.request, &step);
     if (status != STATUS_OK)
         return status;

@@ -268,13 +268,6 @@ LyKrlAuthority *ly_krl_authority(LyKrl *krl, LyBytes ca_blob, LyError *error)
     return found ? found : authority_add(krl, ly_buf_bytes(&blob));
 }
 
-/* For callers that cannot be told: no certificate has a malformed CA, so it does no harm. */
-static LyKrlAuthority *authority_of_any(LyKrl *krl, LyBytes ca_blob)
-{
-    LyKrlAuthority *found = ly_krl_authority(krl, ca_blob, NULL);
-    return found ? found : authority_add(krl, ca_blob);
-}
-
 /* Entries. */
 
 bool ly_krl_room(const LyKrl *krl, LyError *error)
@@ -322,24 +315,29 @@ static LyBytes until_nul(LyBytes text)
     return nul ? ly_bytes(text.data, (size_t)(nul - text.data)) : text;
 }
 
-void ly_krl_append_id(LyKrl *krl, LyBytes ca_blob, LyBytes id)
+bool ly_krl_append_id(LyKrl *krl, LyBytes ca_blob, LyBytes id, LyError *error)
 {
-    LyKrlAuthority *authority = authority_of_any(krl, ca_blob);
-    ly_krl_append(krl, &authority->ids, ly_krl_keep(krl, until_nul(id)));
+    LyKrlAuthority *authority = ly_krl_authority(krl, ca_blob, error);
+    if (authority)
+        ly_krl_append(krl, &authority->ids, ly_krl_keep(krl, until_nul(id)));
+    return authority != NULL;
 }
 
-void ly_krl_append_key(LyKrl *krl, const LyKey *key, bool explicit_key)
+bool ly_krl_append_key(LyKrl *krl, const LyKey *key, bool explicit_key, LyError *error)
 {
     LyCertificate certificate;
-    if (explicit_key || !ly_key_is_certificate(key) ||
-        !ly_certificate_read(ly_key_blob(key), &certificate, NULL)) {
+    if (explicit_key || !ly_key_is_certificate(key)) {
         ly_krl_append(krl, &krl->keys, ly_krl_keep(krl, ly_key_plain_blob(key)));
-    } else if (certificate.serial == 0) {
-        ly_krl_append_id(krl, certificate.ca_blob, certificate.id);
-    } else {
-        LyKrlAuthority *authority = authority_of_any(krl, certificate.ca_blob);
-        ly_krl_append_run(krl, authority, certificate.serial, certificate.serial);
+        return true;
     }
+    if (!ly_certificate_read(ly_key_blob(key), &certificate, error))
+        return false;
+    if (certificate.serial == 0)
+        return ly_krl_append_id(krl, certificate.ca_blob, certificate.id, error);
+    LyKrlAuthority *authority = ly_krl_authority(krl, certificate.ca_blob, error);
+    if (authority)
+        ly_krl_append_run(krl, authority, certificate.serial, certificate.serial);
+    return authority != NULL;
 }
 
 void ly_krl_set_version(LyKrl *krl, uint64_t version)
@@ -387,13 +385,13 @@ bool ly_krl_revoke_serials(LyKrl *krl, LyBytes ca_blob, uint64_t lowest, uint64_
 
 void ly_krl_revoke_id(LyKrl *krl, LyBytes ca_blob, LyBytes id)
 {
-    ly_krl_append_id(krl, ca_blob, id);
+    ly_krl_append_id(krl, ca_blob, id, NULL); /* nothing is of a CA that is no key */
     ly_krl_settle(krl);
 }
 
 void ly_krl_revoke_key(LyKrl *krl, const LyKey *key)
 {
-    ly_krl_append_key(krl, key, false);
+    ly_krl_append_key(krl, key, false, NULL);
     ly_krl_settle(krl);
 }
 
@@ -405,7 +403,7 @@ void ly_krl_revoke_digest(LyKrl *krl, LyHash hash, LyBytes digest)
     ly_krl_settle(krl);
 }
 
-/* The question. What cannot be computed counts as revoked. */
+/* The question. What cannot be told, of a certificate whose CA is no key for one, counts as revoked. */
 
 static bool digest_revoked(const LyKrl *krl, const LyKrlSet *set, LyHash hash, LyBytes plain_blob)
 {

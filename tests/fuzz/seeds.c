@@ -4,6 +4,7 @@
 
 #include "transport-ends.h"
 
+#include "../unit/key-samples-read.h"
 #include "../unit/sshsig-samples.h"
 #include "agent/client.h"
 #include "base/base64.h"
@@ -60,6 +61,36 @@ static void key_files(void)
         ly_buf_add_str(&input, other_public_samples[i].text);
         put_seed("key-file", other_public_samples[i].name, &input);
     }
+    for (size_t i = 0; i < LY_COUNT(format_samples); i++) {
+        LyBuf input = {0};
+        ly_put_u8(&input, format_samples[i].cipher[0] != 0);
+        ly_buf_add_str(&input, format_samples[i].text);
+        put_seed("key-file", format_samples[i].name, &input);
+    }
+    static const struct {
+        const char *name;
+        LyKeyFormat format;
+        LyKeyKdf kdf;
+    } written[] = {{"written.ppk2", LY_KEY_PPK2, {"sha1"}},
+                   {"written.ppk3", LY_KEY_PPK3, {"argon2id", .memory_kib = 8, .passes = 1, .lanes = 1}},
+                   {"written.jwk", LY_KEY_JWK, {0}},
+                   {"written.scrypt", LY_KEY_PKCS8, {"scrypt", .memory_kib = 16, .lanes = 1}}};
+    for (size_t i = 0; i < LY_COUNT(written); i++) {
+        LyBuf input = {0};
+        LyKeyWriteOptions options = {.passphrase = written[i].kdf.name ? LY_BYTES("secret") : (LyBytes){0},
+                                     .kdf = written[i].kdf};
+        ly_put_u8(&input, 1);
+        FUZZ_ASSERT(
+            ly_key_write_private(fuzz_crypto(), fuzz_keys()[0], written[i].format, &options, &input, NULL));
+        put_seed("key-file", written[i].name, &input);
+    }
+    LyBuf lines = {0};
+    ly_put_u8(&lines, 0);
+    ly_buf_add_str(&lines, "# lines\r\nrestrict,command=\"a \\\"b\\\"\" ");
+    ly_buf_add_str(&lines, public_samples[0].line);
+    ly_buf_add_str(&lines, "words\n@revoked host,[h]:22 ");
+    ly_buf_add_str(&lines, public_samples[1].line);
+    put_seed("key-file", "lines", &lines);
     LyBuf input = {0}; /* encrypted, with rounds that the target allows */
     LyKeyWriteOptions options = {.passphrase = LY_BYTES("secret"), .kdf.rounds = 1};
     ly_put_u8(&input, 5);
