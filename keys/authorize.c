@@ -1,6 +1,7 @@
 /* authorize: a public key into an authorized_keys file, once. */
 #include "base/auto.h"
 #include "commands.h"
+#include "describe.h"
 #include "files.h"
 #include "key/edit.h"
 #include "key/fingerprint.h"
@@ -44,8 +45,8 @@ static void say(Authorize *self, const LyKey *key, bool present)
         ly_json_begin(json, '{');
         ly_json_name(json, "file"), ly_json_cstring(json, self->path);
         ly_json_name(json, "type"), ly_json_cstring(json, ly_key_type_name(key));
-        ly_json_name(json, "fingerprint"), ly_json_string(json, ly_buf_bytes(&fingerprint));
-        ly_json_name(json, "comment"), ly_json_string(json, ly_key_comment(key));
+        json_fingerprint(self->tool, json, "fingerprint", ly_key_plain_blob(key));
+        json_comment(json, ly_key_comment(key));
         ly_json_name(json, "added"), ly_json_bool(json, !present);
         ly_json_end(json, '}');
     } else if (!self->tool->quiet) {
@@ -61,9 +62,9 @@ static Status add_key(Authorize *self, const char *source, const LyKey *key)
     LyError error;
     bool present;
     if (ly_key_is_certificate(key))
-        return tool_fail(self->tool, STATUS_INPUT,
-                         "%s: a certificate; authorize the key itself, or its CA with --options cert-authority",
-                         source);
+        return tool_fail(
+            self->tool, STATUS_INPUT,
+            "%s: a certificate; authorize the key itself, or its CA with --options cert-authority", source);
     if (!ly_authorized_keys_add(self->tool->crypto, ly_buf_bytes(&self->text), key,
                                 ly_bytes_str(self->values->options), &changed, &present, &error)) {
         ly_buf_free(&changed);

@@ -73,8 +73,8 @@ static bool read_side(LyBytes text, uint64_t now_seconds, const char *word, uint
     if (ly_bytes_starts_with(text, "+") || ly_bytes_starts_with(text, "-")) {
         bool back = text.data[0] == '-';
         if (!read_duration(ly_bytes_slice(text, 1, text.len), &offset) || (back && offset > now_seconds))
-            return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a time from now, such as +52w or -1d12h",
-                                LY_PRINTABLE(text));
+            return ly_error_set(error, LY_ERROR_INVALID,
+                                "\"%s\" is not a time from now, such as +52w or -1d12h", LY_PRINTABLE(text));
         *seconds = back ? now_seconds - offset : now_seconds + offset;
         return true;
     }
@@ -94,7 +94,8 @@ bool certificate_validity_read(LyBytes text, uint64_t now_seconds, uint64_t *val
     if (!ly_bytes_split(text, ':', &from_text, &to_text)) {
         if (!ly_bytes_starts_with(text, "+"))
             return ly_error_set(error, LY_ERROR_INVALID,
-                                "\"%s\" is not a validity; it is FROM:TO, +TIME or always", LY_PRINTABLE(text));
+                                "\"%s\" is not a validity; it is FROM:TO, +TIME or always",
+                                LY_PRINTABLE(text));
         /* A clock that is a little behind shall not refuse it. */
         from = now_seconds < 59 ? 0 : (now_seconds - 59) / 60 * 60;
         to_text = text;
@@ -223,7 +224,8 @@ bool certificate_options_add(CertificateOptions *options, const char *text, LyEr
     if (after_prefix(text, "force-command=", &rest))
         return set_once(options, "force-command", rest, error);
     if (after_prefix(text, "source-address=", &rest)) {
-        if (*rest && ly_address_list_match(ly_bytes_str(rest), LY_BYTES("192.0.2.1"), false) == LY_ADDRESS_MALFORMED)
+        if (*rest &&
+            ly_address_list_match(ly_bytes_str(rest), LY_BYTES("192.0.2.1"), false) == LY_ADDRESS_MALFORMED)
             return ly_error_set(error, LY_ERROR_INVALID,
                                 "\"%s\" is not a list of addresses and CIDR ranges for source-address",
                                 LY_PRINTABLE(ly_bytes_str(rest)));

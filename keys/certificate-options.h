@@ -1,5 +1,5 @@
-/* What a certificate shall say, in ssh-keygen's words: validity (-V) and options (-O). For certify and for the
- * ssh-keygen face. */
+/* What a certificate shall say, in ssh-keygen's words: validity (-V) and options (-O). For certify and for
+ * the ssh-keygen face. */
 #ifndef KEYS_CERTIFICATE_OPTIONS_H
 #define KEYS_CERTIFICATE_OPTIONS_H
 
@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "key/issue.h"
 
-/* "always"; "+TIME" (from the last full minute); "FROM:TO", where each side is +TIME or -TIME (1w2d3h4m5s, from
- * now), YYYYMMDD[HHMM[SS]][Z], 0x and seconds since 1970 in hexadecimal, "always" (FROM) or "forever" (TO).
- * LY_ERROR_INVALID, also for an empty interval. Both are seconds since 1970. */
+/* "always"; "+TIME" (from the last full minute); "FROM:TO", where each side is +TIME or -TIME (1w2d3h4m5s,
+ * from now), YYYYMMDD[HHMM[SS]][Z], 0x and seconds since 1970 in hexadecimal, "always" (FROM) or "forever"
+ * (TO). LY_ERROR_INVALID, also for an empty interval. Both are seconds since 1970. */
 bool certificate_validity_read(LyBytes text, uint64_t now_seconds, uint64_t *valid_after,
                                uint64_t *valid_before, LyError *error);
 

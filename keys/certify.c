@@ -6,8 +6,8 @@
 #include "base/names.h"
 #include "certificate-options.h"
 #include "commands.h"
-#include "files.h"
-#include "key/fingerprint.h"
+#include "describe.h"
+#include "output.h"
 #include "signer.h"
 
 typedef struct Values {
@@ -37,29 +37,17 @@ static const Option options[] = {
     {NULL},
 };
 
-static void put_time(uint64_t seconds, LyBuf *out)
-{
-    char text[40];
-    struct tm parts;
-    time_t when = (time_t)seconds;
-    if (seconds <= INT64_MAX && localtime_r(&when, &parts) &&
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts))
-        ly_buf_add_str(out, text);
-    else
-        ly_buf_add_format(out, "second %" PRIu64, seconds);
-}
-
 static void put_validity(const LyCertificateRequest *request, LyBuf *out)
 {
     if (request->valid_after == 0 && request->valid_before == UINT64_MAX)
         ly_buf_add_str(out, "forever");
     if (request->valid_after) {
         ly_buf_add_str(out, "from ");
-        put_time(request->valid_after, out);
+        put_time(out, request->valid_after);
     }
     if (request->valid_before != UINT64_MAX) {
         ly_buf_add_str(out, request->valid_after ? " to " : "before ");
-        put_time(request->valid_before, out);
+        put_time(out, request->valid_before);
     }
 }
 
@@ -77,10 +65,7 @@ static char *certificate_path(const char *path)
 static void put_json(Tool *tool, const char *file, const LyCertificateRequest *request, const LyKey *key,
                      const LyKey *ca, LyJson *json)
 {
-    LY_AUTO(ly_buf_free) LyBuf fingerprint = {0}, ca_fingerprint = {0};
     LyBytes names = request->principals, name;
-    ly_key_put_fingerprint(tool->crypto, ly_key_plain_blob(key), LY_SHA256, &fingerprint);
-    ly_key_put_fingerprint(tool->crypto, ly_key_plain_blob(ca), LY_SHA256, &ca_fingerprint);
     ly_json_begin(json, '{');
     ly_json_name(json, "file"), ly_json_cstring(json, file);
     ly_json_name(json, "kind"), ly_json_cstring(json, request->kind == LY_CERTIFICATE_HOST ? "host" : "user");
@@ -92,8 +77,8 @@ static void put_json(Tool *tool, const char *file, const LyCertificateRequest *r
     ly_json_end(json, ']');
     ly_json_name(json, "valid_after"), ly_json_unsigned(json, request->valid_after);
     ly_json_name(json, "valid_before"), ly_json_unsigned(json, request->valid_before);
-    ly_json_name(json, "fingerprint"), ly_json_string(json, ly_buf_bytes(&fingerprint));
-    ly_json_name(json, "ca"), ly_json_string(json, ly_buf_bytes(&ca_fingerprint));
+    json_fingerprint(tool, json, "fingerprint", ly_key_plain_blob(key));
+    json_fingerprint(tool, json, "ca", ly_key_plain_blob(ca));
     ly_json_end(json, '}');
 }
 
@@ -122,12 +107,12 @@ static Status write_certificate(Issue *issue, const char *path, const LyKey *cer
 {
     LY_AUTO(ly_buf_free) LyBuf line = {0};
     LY_AUTO_FREE char *out = certificate_path(path);
-    LyError error;
     ly_key_write_line(certificate, &line);
     if (strcmp(out, "-") == 0)
         return tool_print(issue->tool, ly_buf_bytes(&line));
-    if (!file_write(out, FILE_REPLACE, 0644, ly_buf_bytes(&line), &error))
-        return tool_error(issue->tool, out, &error);
+    Status status = output_write(issue->tool, out, FILE_REPLACE, MODE_PUBLIC, ly_buf_bytes(&line));
+    if (status != STATUS_OK)
+        return status;
     if (issue->tool->json)
         put_json(issue->tool, out, &issue->request, certificate, issue->ca.key, &issue->json);
     else if (!issue->tool->quiet)
@@ -140,8 +125,8 @@ static Status certify_one(Issue *issue, const char *path)
     LoadedKey loaded = {0};
     Status status = tool_load_key(issue->tool, path, NEED_PUBLIC, &loaded);
     if (status == STATUS_OK && ly_key_is_certificate(loaded.entry->key)) {
-        status = tool_fail(issue->tool, STATUS_INPUT, "%s: a certificate cannot be certified; give the key's own file",
-                           path);
+        status = tool_fail(issue->tool, STATUS_INPUT,
+                           "%s: a certificate cannot be certified; give the key's own file", path);
     } else if (status == STATUS_OK) {
         LyKey *certificate = signer_certify(issue->tool, &issue->ca, loaded.entry->key, &issue->request,
                                             issue->values->any_principal, (LyBytes){0}, &status);
@@ -172,9 +157,8 @@ static Status read_request(Tool *tool, const Values *values, CertificateOptions 
     if (!ly_bytes_number(ly_bytes_slice(serial, rising, serial.len), UINT64_MAX, &request->serial))
         return tool_fail(tool, STATUS_USAGE, "--serial takes a number, and not \"%s\"", LY_PRINTABLE(serial));
     *step = rising;
-    if (values->validity &&
-        !certificate_validity_read(ly_bytes_str(values->validity), (uint64_t)time(NULL),
-                                   &request->valid_after, &request->valid_before, &error))
+    if (values->validity && !certificate_validity_read(ly_bytes_str(values->validity), (uint64_t)time(NULL),
+                                                       &request->valid_after, &request->valid_before, &error))
         return tool_fail(tool, STATUS_USAGE, "%s", error.message);
     certificate_options_default(chosen, request->kind);
     for (size_t i = 0; i < values->options.count; i++)
@@ -191,9 +175,8 @@ static Status certify_run(Tool *tool, void *data, int argc, char **argv)
     LY_AUTO(ly_buf_free) LyBuf critical = {0}, extensions = {0};
     LY_AUTO(certificate_options_clear) CertificateOptions chosen = {0};
     Issue issue = {.tool = tool, .values = data, .json.out = &issue.said};
-    uint64_t step;
-    Status status =
-        read_request(tool, data, &chosen, &critical, &extensions, &issue.request, &step);
+    uint64_t step = 0;
+    Status status = read_request(tool, data, &chosen, &critical, &extensions, &issue.request, &step);
     if (status != STATUS_OK)
         return status;
     status = signer_open(tool, issue.values->ca, issue.values->agent, &issue.ca);

@@ -1,8 +1,24 @@
 #include "commands.h"
 
-/* By name. */
+/* By name, one a line. */
+/* clang-format off */
 const Command *const commands[] = {
-    &comment_command,  &convert_command, &fingerprint_command,
-    &generate_command, &match_command,   &passphrase_command,
-    &public_command,   &show_command,    NULL,
+    &authorize_command,
+    &certify_command,
+    &comment_command,
+    &convert_command,
+    &find_principals_command,
+    &fingerprint_command,
+    &generate_command,
+    &install_command,
+    &known_hosts_command,
+    &krl_command,
+    &match_command,
+    &passphrase_command,
+    &public_command,
+    &show_command,
+    &sign_command,
+    &verify_command,
+    NULL,
 };
+/* clang-format on */

@@ -129,7 +129,9 @@ static Status convert(Tool *tool, const Values *values, const char *path, LyKeyF
 {
     LoadedKey loaded;
     LY_AUTO(ly_buf_free) LyBuf text = {0};
-    Status status = tool_load_key(tool, path, format_is_public(format) ? NEED_OWN_PUBLIC : NEED_ANY, &loaded);
+    /* What opens the file shows its comment too. */
+    Need need = format_is_public(format) && !tool_has_passphrase(tool) ? NEED_OWN_PUBLIC : NEED_ANY;
+    Status status = tool_load_key(tool, path, need, &loaded);
     bool is_private =
         !status && format_is_private(format) &&
         (ly_key_has_secret(loaded.entry->key) || (format != LY_KEY_PEM && format != LY_KEY_JWK));

@@ -10,7 +10,7 @@
 
 void put_printable(LyBuf *out, LyBytes text)
 {
-    size_t room = 4 * text.len + 1; /* \xNN a byte */
+    size_t room = 4 * text.len + 8; /* \xNN a byte, and what ends it */
     LY_AUTO_FREE char *shown = ly_alloc(room);
     ly_buf_add_str(out, ly_printable(text, shown, room));
 }

@@ -253,8 +253,8 @@ static Status generate(Tool *tool, const Values *values, const Kind *kind, unsig
 static Status generate_run(Tool *tool, void *data, int argc, char **argv)
 {
     const Values *values = data;
-    const Kind *kind;
-    unsigned bits;
+    const Kind *kind = NULL;
+    unsigned bits = 0;
     LyKeyFormat format;
     LyKeyWriteOptions options = {0};
     Places places = {0};

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "commands.h"
+#include "describe.h"
 #include "files.h"
 #include "key/edit.h"
 #include "key/fingerprint.h"
@@ -85,10 +86,9 @@ static Status bad_host(Tool *tool, const char *text)
 
 static void put_json(Edit *edit, const LyHostLine *line)
 {
-    LY_AUTO(ly_buf_free) LyBuf blob = {0}, fingerprint = {0};
+    LY_AUTO(ly_buf_free) LyBuf blob = {0};
     LyJson *json = &edit->json;
-    if (ly_base64_decode(&blob, line->base64, false))
-        ly_key_put_fingerprint(edit->tool->crypto, ly_buf_bytes(&blob), LY_SHA256, &fingerprint);
+    ly_base64_decode(&blob, line->base64, false);
     ly_json_begin(json, '{');
     ly_json_name(json, "host"), ly_json_cstring(json, edit->host);
     ly_json_name(json, "line"), ly_json_unsigned(json, line->number);
@@ -100,8 +100,8 @@ static void put_json(Edit *edit, const LyHostLine *line)
     ly_json_name(json, "hosts"), ly_json_string(json, line->hosts);
     ly_json_name(json, "hashed"), ly_json_bool(json, line->hashed);
     ly_json_name(json, "type"), ly_json_string(json, line->type);
-    ly_json_name(json, "fingerprint"), ly_json_string(json, ly_buf_bytes(&fingerprint));
-    ly_json_name(json, "comment"), ly_json_string(json, ly_bytes_trim(line->comment));
+    json_fingerprint(edit->tool, json, "fingerprint", ly_buf_bytes(&blob));
+    json_comment(json, ly_bytes_trim(line->comment));
     ly_json_name(json, "text"), ly_json_string(json, ly_bytes_trim(line->line));
     ly_json_end(json, '}');
 }
@@ -219,8 +219,8 @@ static Status hash_run(Edit *edit, int argc, char **argv)
     Status status = text_file_read(edit->tool, edit->path, &edit->text, NULL);
     if (status != STATUS_OK)
         return status;
-    size_t count = ly_known_hosts_hash(edit->tool->crypto, ly_buf_bytes(&edit->text), &edit->changed,
-                                       not_hashed, edit);
+    size_t count =
+        ly_known_hosts_hash(edit->tool->crypto, ly_buf_bytes(&edit->text), &edit->changed, not_hashed, edit);
     if (count)
         status = text_file_write(edit->tool, edit->path, ly_buf_bytes(&edit->changed), true);
     if (status != STATUS_OK)
@@ -259,7 +259,7 @@ static Status add_key(Edit *edit, const LyKnownHosts *known, LyBytes host, uint1
         ly_json_begin(&edit->json, '{');
         ly_json_name(&edit->json, "host"), ly_json_cstring(&edit->json, edit->host);
         ly_json_name(&edit->json, "type"), ly_json_cstring(&edit->json, ly_key_type(key)->name);
-        ly_json_name(&edit->json, "fingerprint"), ly_json_string(&edit->json, ly_buf_bytes(&fingerprint));
+        json_fingerprint(edit->tool, &edit->json, "fingerprint", ly_key_plain_blob(key));
         ly_json_name(&edit->json, "added"), ly_json_bool(&edit->json, !present);
         ly_json_end(&edit->json, '}');
     } else if (!edit->tool->quiet) {
@@ -313,7 +313,8 @@ static Status add_run(Edit *edit, int argc, char **argv)
     uint16_t port;
     bool exists;
     if (argc < 2)
-        return tool_fail(edit->tool, STATUS_USAGE, "known-hosts add needs a HOST and a key, a file or a line");
+        return tool_fail(edit->tool, STATUS_USAGE,
+                         "known-hosts add needs a HOST and a key, a file or a line");
     if (!read_host(edit->values, argv[0], &host, &port))
         return bad_host(edit->tool, argv[0]);
     Status status = text_file_read(edit->tool, edit->path, &edit->text, &exists);

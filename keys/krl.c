@@ -4,7 +4,8 @@
 
 #include "base/auto.h"
 #include "commands.h"
-#include "files.h"
+#include "describe.h"
+#include "output.h"
 #include "key/fingerprint.h"
 #include "key/krl.h"
 
@@ -101,7 +102,6 @@ static Status fill(Tool *tool, const Values *values, LyKrl *krl, int argc, char 
 static Status build(Tool *tool, const Values *values, bool update, int argc, char **argv)
 {
     LY_AUTO(ly_buf_free) LyBuf binary = LY_BUF(KRL_LIMIT + 1);
-    LyError error;
     Status status = STATUS_OK;
     if (!values->out)
         return tool_fail(tool, STATUS_USAGE, "krl %s needs -o FILE, the list to write",
@@ -114,8 +114,8 @@ static Status build(Tool *tool, const Values *values, bool update, int argc, cha
         ly_krl_write(krl, (uint64_t)time(NULL), &binary);
         if (binary.failed)
             status = tool_fail(tool, STATUS_INPUT, "%s: the list would be over 64 MiB", values->out);
-        else if (!file_write(values->out, FILE_REPLACE, 0644, ly_buf_bytes(&binary), &error))
-            status = tool_error(tool, values->out, &error);
+        else
+            status = output_write(tool, values->out, FILE_REPLACE, MODE_PUBLIC, ly_buf_bytes(&binary));
     }
     ly_krl_free(krl);
     return status;
@@ -159,8 +159,8 @@ static Status query_file(Tool *tool, const LyKrl *krl, const char *path, LyBuf *
             ly_json_begin(json, '{');
             ly_json_name(json, "file"), ly_json_cstring(json, path);
             ly_json_name(json, "type"), ly_json_cstring(json, ly_key_type_name(key));
-            ly_json_name(json, "fingerprint"), ly_json_string(json, ly_buf_bytes(&fingerprint));
-            ly_json_name(json, "comment"), ly_json_string(json, ly_key_comment(key));
+            json_fingerprint(tool, json, "fingerprint", ly_key_plain_blob(key));
+            json_comment(json, ly_key_comment(key));
             ly_json_name(json, "revoked"), ly_json_bool(json, is);
             ly_json_end(json, '}');
         } else if (!tool->quiet) {

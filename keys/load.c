@@ -61,21 +61,15 @@ static bool read_sibling(Tool *tool, const char *path, LoadedKey *loaded)
     return key != NULL;
 }
 
-static bool have_source(const Tool *tool)
-{
-    return tool->passphrase.text || tool->passphrase.file || tool->passphrase.fd >= 0;
-}
-
 /* Asks until the key opens. `error` is what reading without a passphrase gave. */
 static Status open_key(Tool *tool, const char *path, LoadedKey *loaded, Need need, LyError *error)
 {
-    LY_AUTO_FREE char *prompt = ly_format("Enter passphrase for %s: ", LY_PRINTABLE(ly_bytes_str(path)));
     for (int i = 0; i < TRIES && error->code == LY_ERROR_PASSPHRASE && !is_enough(loaded, need); i++) {
-        if (i && have_source(tool))
+        if (i && tool_has_passphrase(tool))
             break;
         ly_secret_free(loaded->passphrase);
         loaded->passphrase = NULL;
-        Status status = tool_old_passphrase(tool, prompt, &loaded->passphrase);
+        Status status = tool_file_passphrase(tool, path, &loaded->passphrase);
         if (status)
             return status;
         if (!read_keys(tool, loaded, false, error))
@@ -97,8 +91,8 @@ Status tool_load_key(Tool *tool, const char *path, Need need, LoadedKey *loaded)
     if (!is_enough(loaded, need)) {
         if (error.code != LY_ERROR_PASSPHRASE)
             return tool_error(tool, path, &error);
-        bool helped =
-            need == NEED_PUBLIC && loaded->entry && !have_source(tool) && read_sibling(tool, path, loaded);
+        bool helped = need == NEED_PUBLIC && loaded->entry && !tool_has_passphrase(tool) &&
+                      read_sibling(tool, path, loaded);
         Status status = helped ? STATUS_OK : open_key(tool, path, loaded, need, &error);
         if (status)
             return status;

@@ -389,7 +389,7 @@ static void show_file(Show *show, const char *path)
 static Status show_run(Tool *tool, void *values, int argc, char **argv)
 {
     Show show = {.tool = tool, .json.out = &show.out};
-    if (tool->passphrase.file || tool->passphrase.fd >= 0) {
+    if (tool_has_passphrase(tool)) {
         Status status = tool_old_passphrase(tool, "", &show.passphrase);
         if (status)
             return status;

@@ -4,10 +4,11 @@
 #include "base/auto.h"
 #include "base/names.h"
 #include "commands.h"
-#include "files.h"
+#include "describe.h"
 #include "key/fingerprint.h"
 #include "key/krl.h"
 #include "key/sshsig.h"
+#include "output.h"
 #include "signer.h"
 
 #define SIGNATURE_LIMIT ((size_t)1 << 20)
@@ -22,7 +23,8 @@ typedef struct SignValues {
 
 static const Option sign_options[] = {
     {"key", 'k', "FILE", OPTION_STRING, SIGN(key), 0,
-     "the key: a private one, or a public one or certificate whose private half the agent holds or lies beside"},
+     "the key: a private one, or a public one or certificate whose private half the agent holds or lies "
+     "beside"},
     {"agent", 'U', NULL, OPTION_FLAG, SIGN(agent), 0, "the agent signs, whatever FILE holds"},
     {"namespace", 'n', "NAME", OPTION_STRING, SIGN(name_space), 0,
      "what the signature is for (file); git's is git, mail's is email"},
@@ -31,23 +33,11 @@ static const Option sign_options[] = {
     {NULL},
 };
 
-static bool find_hash(const char *name, LyHash *hash)
+/* The two that SSHSIG knows. */
+static bool find_signature_hash(const char *name, LyHash *hash)
 {
     *hash = LY_SHA512;
-    if (name && strcmp(name, "sha256") == 0)
-        *hash = LY_SHA256;
-    return !name || *hash == LY_SHA256 || strcmp(name, "sha512") == 0;
-}
-
-/* Whose answer decides over an existing signature. */
-static Status may_write(Tool *tool, const char *path, bool force)
-{
-    if (force || !file_exists(path))
-        return STATUS_OK;
-    LY_AUTO_FREE char *prompt = ly_format("%s already exists.\nOverwrite (y/n)? ", path);
-    if (tool_confirm(tool, prompt))
-        return STATUS_OK;
-    return tool_fail(tool, STATUS_NO, "%s: it exists already; --force replaces it", path);
+    return !name || (find_hash(name, hash) && (*hash == LY_SHA256 || *hash == LY_SHA512));
 }
 
 static Status sign_one(Tool *tool, const SignValues *values, Signer *signer, LyHash hash, const char *path,
@@ -59,7 +49,8 @@ static Status sign_one(Tool *tool, const SignValues *values, Signer *signer, LyH
     LY_AUTO_FREE char *out = standard ? ly_strdup("-") : ly_format("%s.sig", path);
     LyBytes name_space = ly_bytes_str(values->name_space ? values->name_space : "file");
     LyError error;
-    Status status = may_write(tool, out, values->force || standard);
+    FileMode mode = FILE_REPLACE;
+    Status status = standard ? STATUS_OK : output_allowed(tool, out, values->force, FILE_REPLACE, &mode);
     if (status != STATUS_OK)
         return status;
     if (!file_digest(tool, path, hash, digest, &error))
@@ -72,8 +63,9 @@ static Status sign_one(Tool *tool, const SignValues *values, Signer *signer, LyH
     ly_sshsig_write(ly_key_blob(signer->key), name_space, hash, ly_buf_bytes(&signature), &armour);
     if (standard && !tool->json)
         return tool_print(tool, ly_buf_bytes(&armour));
-    if (!standard && !file_write(out, FILE_REPLACE, 0644, ly_buf_bytes(&armour), &error))
-        return tool_error(tool, out, &error);
+    if (!standard &&
+        (status = output_write(tool, out, mode, MODE_PUBLIC, ly_buf_bytes(&armour))) != STATUS_OK)
+        return status;
     ly_json_begin(json, '{');
     ly_json_name(json, "file"), ly_json_cstring(json, path);
     ly_json_name(json, "signature_file"), ly_json_cstring(json, standard ? NULL : out);
@@ -94,7 +86,7 @@ static Status sign_run(Tool *tool, void *data, int argc, char **argv)
     LyHash hash;
     if (!values->key)
         return tool_fail(tool, STATUS_USAGE, "sign needs -k KEY, the key to sign with");
-    if (!find_hash(values->hash, &hash))
+    if (!find_signature_hash(values->hash, &hash))
         return tool_fail(tool, STATUS_USAGE, "--hash is sha512 or sha256, and not \"%s\"",
                          LY_PRINTABLE(ly_bytes_str(values->hash)));
     if (values->name_space && !*values->name_space)
@@ -251,8 +243,8 @@ static Status judge(Tool *tool, const VerifyValues *values, Check *check, const 
         }
     }
     if (values->allowed_signers &&
-        !ly_allowed_signers_check(tool->crypto, ly_buf_bytes(&check->signers), ly_bytes_str(values->principal),
-                                  name_space, key, check->when, error))
+        !ly_allowed_signers_check(tool->crypto, ly_buf_bytes(&check->signers),
+                                  ly_bytes_str(values->principal), name_space, key, check->when, error))
         return STATUS_NO;
     return STATUS_OK;
 }
@@ -260,19 +252,18 @@ static Status judge(Tool *tool, const VerifyValues *values, Check *check, const 
 static void verify_json(Tool *tool, const VerifyValues *values, const Check *check, const LyError *error,
                         uint8_t sk_flags, LyBuf *out)
 {
-    LY_AUTO(ly_buf_free) LyBuf fingerprint = {0};
     LyJson json = {.out = out};
     const LyKey *key = ly_sshsig_key(check->sshsig);
     bool valid = error->code == LY_OK;
-    ly_key_put_fingerprint(tool->crypto, ly_key_plain_blob(key), LY_SHA256, &fingerprint);
     ly_json_begin(&json, '{');
     ly_json_name(&json, "valid"), ly_json_bool(&json, valid);
-    ly_json_name(&json, "principal"), ly_json_cstring(&json, values->allowed_signers ? values->principal : NULL);
+    ly_json_name(&json, "principal"),
+        ly_json_cstring(&json, values->allowed_signers ? values->principal : NULL);
     ly_json_name(&json, "signer_checked"), ly_json_bool(&json, valid && values->allowed_signers);
     ly_json_name(&json, "namespace"), ly_json_string(&json, ly_sshsig_namespace(check->sshsig));
     ly_json_name(&json, "hash"), ly_json_cstring(&json, ly_hash_name(ly_sshsig_hash(check->sshsig)));
     ly_json_name(&json, "type"), ly_json_cstring(&json, ly_key_type_name(key));
-    ly_json_name(&json, "fingerprint"), ly_json_string(&json, ly_buf_bytes(&fingerprint));
+    json_fingerprint(tool, &json, "fingerprint", ly_key_plain_blob(key));
     if (ly_key_type(key)->sk && valid) {
         ly_json_name(&json, "touched"), ly_json_bool(&json, sk_flags & 1);
         ly_json_name(&json, "user_verified"), ly_json_bool(&json, sk_flags & 4);

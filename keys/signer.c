@@ -151,7 +151,8 @@ Status signer_open(Tool *tool, const char *path, bool agent, Signer *signer)
     if (sibling)
         return open_sibling(tool, path, sibling, signer);
     if (asked && ly_key_type(signer->key)->sk && ly_key_has_secret(signer->key))
-        return tool_fail(tool, STATUS_INPUT, "%s: it signs by a security key, through an agent; the agent does not hold it",
+        return tool_fail(tool, STATUS_INPUT,
+                         "%s: it signs by a security key, through an agent; the agent does not hold it",
                          path);
     if (asked)
         return tool_fail(tool, STATUS_INPUT, "%s: the agent does not hold this key%s", path,

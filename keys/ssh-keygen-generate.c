@@ -114,7 +114,7 @@ static int save_pair(Keygen *keygen, LyKey *key, const char *file, const char *p
 int keygen_generate(Keygen *keygen)
 {
     const LyKeyType *type;
-    unsigned bits;
+    unsigned bits = 0;
     int status = choose(keygen, &type, &bits);
     if (status)
         return status;

@@ -327,7 +327,8 @@ int keygen_find_principals(Keygen *keygen)
     LySshsig *sshsig = NULL;
     bool found = read_verify_options(keygen, false, &options) && (sshsig = read_signature(keygen)) != NULL &&
                  read_signers(keygen, &signers) &&
-                 ly_allowed_signers_find(keygen->crypto, ly_buf_bytes(&signers), ly_sshsig_namespace(sshsig),
+                 /* ssh-keygen does not ask which namespaces a line is for. */
+                 ly_allowed_signers_find(keygen->crypto, ly_buf_bytes(&signers), (LyBytes){0},
                                          ly_sshsig_key(sshsig), options.when, &principals, &error);
     if (found)
         print_principals(ly_buf_bytes(&principals));

@@ -12,8 +12,8 @@ Status text_file_read(Tool *tool, const char *path, LyBuf *text, bool *exists);
  * missing too, 0700. `keep_old`: what stood there stays as PATH.old, as ssh-keygen leaves it. */
 Status text_file_write(Tool *tool, const char *path, LyBytes text, bool keep_old);
 
-/* The public keys of a file in any format; each is freed with ly_key_unref, the array with ly_free. STATUS_INPUT
- * after a message also when a key of it cannot be read. */
+/* The public keys of a file in any format; each is freed with ly_key_unref, the array with ly_free.
+ * STATUS_INPUT after a message also when a key of it cannot be read. */
 Status public_keys_read(Tool *tool, const char *path, LyKey ***keys, size_t *count);
 void public_keys_free(LyKey **keys, size_t count);
 

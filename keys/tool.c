@@ -230,7 +230,12 @@ static const char *given(const PassphraseSource *source)
     return source->none ? "" : source->text ? source->text : source->read;
 }
 
-Status tool_old_passphrase(Tool *tool, const char *prompt, char **passphrase)
+bool tool_has_passphrase(const Tool *tool)
+{
+    return tool->passphrase.text || tool->passphrase.file || tool->passphrase.fd >= 0;
+}
+
+static Status get_passphrase(Tool *tool, const char *file, const char *prompt, char **passphrase)
 {
     Status status = tool_read_sources(tool);
     if (status)
@@ -238,12 +243,24 @@ Status tool_old_passphrase(Tool *tool, const char *prompt, char **passphrase)
     const char *text = given(&tool->passphrase);
     char *answer = text ? secret_copy(text) : tool_ask(tool, prompt, false);
     if (!answer)
-        return tool_fail(
-            tool, STATUS_USAGE,
-            "a passphrase is needed and none was given: run it on a terminal, set SSH_ASKPASS, or "
-            "use --passphrase-file or --passphrase-fd");
+        return say(tool, STATUS_USAGE, file,
+                   "a passphrase is needed and none was given: run it on a terminal, set SSH_ASKPASS, or use "
+                   "--passphrase-file or --passphrase-fd");
     *passphrase = answer;
     return STATUS_OK;
+}
+
+Status tool_old_passphrase(Tool *tool, const char *prompt, char **passphrase)
+{
+    return get_passphrase(tool, NULL, prompt, passphrase);
+}
+
+Status tool_file_passphrase(Tool *tool, const char *file, char **passphrase)
+{
+    char *prompt = ly_format("Enter passphrase for %s: ", LY_PRINTABLE(ly_bytes_str(file)));
+    Status status = get_passphrase(tool, file, prompt, passphrase);
+    ly_free(prompt);
+    return status;
 }
 
 Status tool_new_passphrase(Tool *tool, const char *file, char **passphrase)

@@ -69,6 +69,10 @@ bool tool_confirm(Tool *tool, const char *prompt);
 /* The passphrase for what is read: the source's, else asked with `prompt`. STATUS_USAGE with a message when
  * nobody can be asked. *passphrase is in secret memory. */
 Status tool_old_passphrase(Tool *tool, const char *prompt, char **passphrase);
+/* The same with a prompt and a message that name the file. */
+Status tool_file_passphrase(Tool *tool, const char *file, char **passphrase);
+/* A passphrase for what is read was given on the command line. */
+bool tool_has_passphrase(const Tool *tool);
 /* For what is written: the source's, "" with `none`, else asked twice ("Enter passphrase for "FILE" (empty
  * for no passphrase): ", "Enter same passphrase again: "), until both are the same. */
 Status tool_new_passphrase(Tool *tool, const char *file, char **passphrase);

@@ -346,10 +346,11 @@ LyKey *ly_key_generate(LyCrypto *crypto, LyPkType type, unsigned bits, LyBytes c
                : bits == 384 ? "ecdsa-sha2-nistp384"
                              : "ecdsa-sha2-nistp521";
     if (!name) {
-        ly_error_set(error, LY_ERROR_INVALID,
-                     "a key of this type with %u bits is not made: ed25519, ed448, ecdsa with 256, 384 or 521 "
-                     "and rsa with 1024 to 16384 are",
-                     bits);
+        ly_error_set(
+            error, LY_ERROR_INVALID,
+            "a key of this type with %u bits is not made: ed25519, ed448, ecdsa with 256, 384 or 521 "
+            "and rsa with 1024 to 16384 are",
+            bits);
         return NULL;
     }
     LY_AUTO(ly_buf_free) LyBuf fields = {0};

@@ -73,9 +73,11 @@ bool ly_krl_check_run(uint64_t lowest, uint64_t highest, LyError *error);
 /* Each appends; the KRL is to be settled before it is asked or written. `value` is kept as a view. */
 void ly_krl_append(LyKrl *krl, LyKrlSet *set, LyBytes value);
 void ly_krl_append_run(LyKrl *krl, LyKrlAuthority *authority, uint64_t lowest, uint64_t highest);
-void ly_krl_append_id(LyKrl *krl, LyBytes ca_blob, LyBytes id);
-/* `explicit_key`: a certificate is revoked as the key that it certifies. */
-void ly_krl_append_key(LyKrl *krl, const LyKey *key, bool explicit_key);
+/* LY_ERROR_INVALID: the CA is malformed. */
+bool ly_krl_append_id(LyKrl *krl, LyBytes ca_blob, LyBytes id, LyError *error);
+/* `explicit_key`: a certificate is revoked as the key that it certifies. LY_ERROR_INVALID: its CA is
+ * malformed. */
+bool ly_krl_append_key(LyKrl *krl, const LyKey *key, bool explicit_key, LyError *error);
 void ly_krl_settle(LyKrl *krl);
 
 #endif

@@ -45,10 +45,7 @@ static bool add_serials(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *erro
 
 static bool add_id(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *error)
 {
-    if (!ly_krl_authority(krl, ca_blob, error))
-        return false;
-    ly_krl_append_id(krl, ca_blob, text);
-    return true;
+    return ly_krl_append_id(krl, ca_blob, text, error);
 }
 
 static bool read_hex(LyBytes text, uint8_t *out, size_t len)
@@ -116,9 +113,9 @@ static bool add_key_line(LyKrl *krl, LyBytes line, bool explicit_key, LyError *e
     LyKey *key = ly_key_read_line(krl->crypto, line, error);
     if (!key)
         return false;
-    ly_krl_append_key(krl, key, explicit_key);
+    bool good = ly_krl_append_key(krl, key, explicit_key, error);
     ly_key_unref(key);
-    return true;
+    return good;
 }
 
 static bool add_explicit_key(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *error)

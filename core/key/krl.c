@@ -95,19 +95,28 @@ static bool set_holds(const LyKrlSet *set, LyBytes value)
     return place < set->count && ly_bytes_equal(set->item[place], value);
 }
 
+/* The last item into its place among the others: usual, and cheaper than sorting all again. */
+static void set_insert(LyKrlSet *set)
+{
+    LyBytes value = set->item[set->settled];
+    size_t place = set_place(set->item, set->settled, value);
+    if (place < set->settled && ly_bytes_equal(set->item[place], value)) {
+        set->count--;
+        return;
+    }
+    memmove(&set->item[place + 1], &set->item[place], (set->settled - place) * sizeof value);
+    set->item[place] = value;
+    set->settled++;
+}
+
 static void set_settle(LyKrlSet *set)
 {
+    size_t kept = 0;
+    if (set->settled + 1 == set->count)
+        set_insert(set);
     if (set->settled == set->count)
         return;
-    if (set->settled + 1 == set->count) { /* usual, and cheaper than sorting all again */
-        LyBytes value = set->item[set->settled];
-        size_t place = set_place(set->item, set->settled, value);
-        memmove(&set->item[place + 1], &set->item[place], (set->settled - place) * sizeof value);
-        set->item[place] = value;
-    } else {
-        qsort(set->item, set->count, sizeof *set->item, compare_items);
-    }
-    size_t kept = 0;
+    qsort(set->item, set->count, sizeof *set->item, compare_items);
     for (size_t i = 0; i < set->count; i++)
         if (kept == 0 || !ly_bytes_equal(set->item[kept - 1], set->item[i]))
             set->item[kept++] = set->item[i];
@@ -147,26 +156,44 @@ static bool runs_sorted(const LyKrlRuns *runs)
     return true;
 }
 
+/* `next` does not start before `run`: it becomes part of it if they overlap or touch. */
+static bool join(LyKrlRun *run, const LyKrlRun *next)
+{
+    if (next->lowest > run->highest && next->lowest - 1 != run->highest)
+        return false;
+    run->highest = LY_MAX(run->highest, next->highest);
+    return true;
+}
+
+static void runs_insert(LyKrlRuns *runs)
+{
+    LyKrlRun run = runs->item[runs->settled], *item = runs->item;
+    size_t count = runs->settled, place = run_place(item, count, run.lowest), after;
+    if (place > 0 && join(&item[place - 1], &run)) {
+        place--;
+    } else {
+        memmove(&item[place + 1], &item[place], (count - place) * sizeof run);
+        item[place] = run;
+        count++;
+    }
+    for (after = place + 1; after < count && join(&item[place], &item[after]);)
+        after++;
+    memmove(&item[place + 1], &item[after], (count - after) * sizeof run);
+    runs->count = runs->settled = count - (after - place - 1);
+}
+
 static void runs_settle(LyKrlRuns *runs)
 {
+    size_t kept = 0;
+    if (runs->settled + 1 == runs->count)
+        runs_insert(runs);
     if (runs->settled == runs->count)
         return;
-    if (runs->settled + 1 == runs->count) {
-        LyKrlRun run = runs->item[runs->settled];
-        size_t place = run_place(runs->item, runs->settled, run.lowest);
-        memmove(&runs->item[place + 1], &runs->item[place], (runs->settled - place) * sizeof run);
-        runs->item[place] = run;
-    } else if (!runs_sorted(runs)) { /* bitmaps and most lists come sorted */
+    if (!runs_sorted(runs)) /* bitmaps and most lists come sorted */
         qsort(runs->item, runs->count, sizeof *runs->item, compare_runs);
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < runs->count; i++) {
-        LyKrlRun run = runs->item[i], *last = &runs->item[kept ? kept - 1 : 0];
-        if (kept && (run.lowest <= last->highest || run.lowest - 1 == last->highest))
-            last->highest = LY_MAX(last->highest, run.highest);
-        else
-            runs->item[kept++] = run;
-    }
+    for (size_t i = 0; i < runs->count; i++)
+        if (kept == 0 || !join(&runs->item[kept - 1], &runs->item[i]))
+            runs->item[kept++] = runs->item[i];
     runs->count = runs->settled = kept;
 }
 
@@ -241,13 +268,6 @@ LyKrlAuthority *ly_krl_authority(LyKrl *krl, LyBytes ca_blob, LyError *error)
     return found ? found : authority_add(krl, ly_buf_bytes(&blob));
 }
 
-/* For callers that cannot be told: no certificate has a malformed CA, so it does no harm. */
-static LyKrlAuthority *authority_of_any(LyKrl *krl, LyBytes ca_blob)
-{
-    LyKrlAuthority *found = ly_krl_authority(krl, ca_blob, NULL);
-    return found ? found : authority_add(krl, ca_blob);
-}
-
 /* Entries. */
 
 bool ly_krl_room(const LyKrl *krl, LyError *error)
@@ -269,13 +289,11 @@ void ly_krl_append(LyKrl *krl, LyKrlSet *set, LyBytes value)
 void ly_krl_append_run(LyKrl *krl, LyKrlAuthority *authority, uint64_t lowest, uint64_t highest)
 {
     LyKrlRuns *runs = &authority->serials;
-    LyKrlRun *last = runs->count ? &runs->item[runs->count - 1] : NULL;
-    if (last && lowest >= last->lowest && (lowest <= last->highest || lowest - 1 == last->highest)) {
-        last->highest = LY_MAX(last->highest, highest);
+    LyKrlRun run = {lowest, highest}, *last = runs->count ? &runs->item[runs->count - 1] : NULL;
+    if (last && lowest >= last->lowest && join(last, &run))
         return;
-    }
     runs->item = grow(runs->item, runs->count, &runs->capacity, sizeof *runs->item);
-    runs->item[runs->count++] = (LyKrlRun){lowest, highest};
+    runs->item[runs->count++] = run;
     krl->entries++;
 }
 
@@ -297,24 +315,29 @@ static LyBytes until_nul(LyBytes text)
     return nul ? ly_bytes(text.data, (size_t)(nul - text.data)) : text;
 }
 
-void ly_krl_append_id(LyKrl *krl, LyBytes ca_blob, LyBytes id)
+bool ly_krl_append_id(LyKrl *krl, LyBytes ca_blob, LyBytes id, LyError *error)
 {
-    LyKrlAuthority *authority = authority_of_any(krl, ca_blob);
-    ly_krl_append(krl, &authority->ids, ly_krl_keep(krl, until_nul(id)));
+    LyKrlAuthority *authority = ly_krl_authority(krl, ca_blob, error);
+    if (authority)
+        ly_krl_append(krl, &authority->ids, ly_krl_keep(krl, until_nul(id)));
+    return authority != NULL;
 }
 
-void ly_krl_append_key(LyKrl *krl, const LyKey *key, bool explicit_key)
+bool ly_krl_append_key(LyKrl *krl, const LyKey *key, bool explicit_key, LyError *error)
 {
     LyCertificate certificate;
-    if (explicit_key || !ly_key_is_certificate(key) ||
-        !ly_certificate_read(ly_key_blob(key), &certificate, NULL)) {
+    if (explicit_key || !ly_key_is_certificate(key)) {
         ly_krl_append(krl, &krl->keys, ly_krl_keep(krl, ly_key_plain_blob(key)));
-    } else if (certificate.serial == 0) {
-        ly_krl_append_id(krl, certificate.ca_blob, certificate.id);
-    } else {
-        LyKrlAuthority *authority = authority_of_any(krl, certificate.ca_blob);
-        ly_krl_append_run(krl, authority, certificate.serial, certificate.serial);
+        return true;
     }
+    if (!ly_certificate_read(ly_key_blob(key), &certificate, error))
+        return false;
+    if (certificate.serial == 0)
+        return ly_krl_append_id(krl, certificate.ca_blob, certificate.id, error);
+    LyKrlAuthority *authority = ly_krl_authority(krl, certificate.ca_blob, error);
+    if (authority)
+        ly_krl_append_run(krl, authority, certificate.serial, certificate.serial);
+    return authority != NULL;
 }
 
 void ly_krl_set_version(LyKrl *krl, uint64_t version)
@@ -362,13 +385,13 @@ bool ly_krl_revoke_serials(LyKrl *krl, LyBytes ca_blob, uint64_t lowest, uint64_
 
 void ly_krl_revoke_id(LyKrl *krl, LyBytes ca_blob, LyBytes id)
 {
-    ly_krl_append_id(krl, ca_blob, id);
+    ly_krl_append_id(krl, ca_blob, id, NULL); /* nothing is of a CA that is no key */
     ly_krl_settle(krl);
 }
 
 void ly_krl_revoke_key(LyKrl *krl, const LyKey *key)
 {
-    ly_krl_append_key(krl, key, false);
+    ly_krl_append_key(krl, key, false, NULL);
     ly_krl_settle(krl);
 }
 
@@ -380,7 +403,7 @@ void ly_krl_revoke_digest(LyKrl *krl, LyHash hash, LyBytes digest)
     ly_krl_settle(krl);
 }
 
-/* The question. What cannot be computed counts as revoked. */
+/* The question. What cannot be told, of a certificate whose CA is no key for one, counts as revoked. */
 
 static bool digest_revoked(const LyKrl *krl, const LyKrlSet *set, LyHash hash, LyBytes plain_blob)
 {

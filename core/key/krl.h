@@ -38,7 +38,7 @@ void ly_krl_revoke_digest(LyKrl *krl, LyHash hash /* SHA1 or SHA256 */, LyBytes 
  * starts a comment anywhere. The error names the line; what stands before it is revoked then. */
 bool ly_krl_add_text(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *error);
 
-/* Is the key, its certificate, or the CA that signed it revoked? */
+/* Is the key, its certificate, or the CA that signed it revoked? A certificate whose CA is malformed is. */
 bool ly_krl_revokes(const LyKrl *krl, const LyKey *key);
 /* Appends what it holds as text, in the language above, as ssh-keygen -Q -l shows it (the time is local;
  * bytes of ids and of the comment that are not printable become \ooo). */

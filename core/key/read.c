@@ -118,7 +118,7 @@ static const struct Armour {
 
 static bool find(LyBytes text, LyBytes what, size_t *at)
 {
-    const uint8_t *found = text.len && what.len ? memmem(text.data, text.len, what.data, what.len) : NULL;
+    const uint8_t *found = text.data && what.data ? memmem(text.data, text.len, what.data, what.len) : NULL;
     if (found)
         *at = (size_t)(found - text.data);
     return found != NULL;

@@ -20,7 +20,8 @@ typedef struct LyKeyReadOptions {
     uint64_t max_memory_passes_kib; /* memory x passes (of scrypt: x p); 0: 4 GiB */
 } LyKeyReadOptions;
 
-/* The first key of the text. LY_ERROR_PASSPHRASE: encrypted and no passphrase was given, or a wrong one (the
+/* The first key of the text: words in front of it are passed over, but a damaged key is an error, lest
+ * another one pass for it. LY_ERROR_PASSPHRASE: encrypted and no passphrase was given, or a wrong one (the
  * sentence says which); LY_ERROR_UNSUPPORTED: recognised but not readable (it says what); LY_ERROR_LIMIT: the
  * KDF costs more than allowed; LY_ERROR_INVALID: not a key, or damaged: where. NULL on error. `options` may
  * be NULL. */
@@ -42,7 +43,7 @@ typedef struct LyKeyEntry {
     LyKeyKdf kdf;
     unsigned line;  /* where the key starts, from 1 */
     LyBytes prefix; /* options of authorized_keys; marker and names of known_hosts; views `text` */
-    LyError error;  /* code LY_OK, or why `key` is NULL or public only */
+    LyError error;  /* code LY_OK, or why `key` is NULL or public only (with public_only, that is no error) */
 } LyKeyEntry;
 
 typedef struct LyKeyFile {

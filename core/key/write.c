@@ -25,12 +25,9 @@ static const struct {
     bool (*put)(LyCrypto *crypto, LyKey *key, LyKeyFormat format, const LyKeyWriteOptions *options,
                 LyBuf *out, LyError *error);
 } private_formats[] = {
-    {LY_KEY_OPENSSH, true, true, ly_key_put_openssh},
-    {LY_KEY_PEM, false, false, ly_key_put_pem},
-    {LY_KEY_PKCS8, false, false, ly_key_put_pkcs8},
-    {LY_KEY_PPK2, true, false, ly_key_put_ppk},
-    {LY_KEY_PPK3, true, false, ly_key_put_ppk},
-    {LY_KEY_JWK, false, false, put_jwk_private},
+    {LY_KEY_OPENSSH, true, true, ly_key_put_openssh}, {LY_KEY_PEM, false, false, ly_key_put_pem},
+    {LY_KEY_PKCS8, false, false, ly_key_put_pkcs8},   {LY_KEY_PPK2, true, false, ly_key_put_ppk},
+    {LY_KEY_PPK3, true, false, ly_key_put_ppk},       {LY_KEY_JWK, false, false, put_jwk_private},
 };
 
 static bool put_line(const LyKey *key, LyBuf *out, LyError *error)
@@ -44,10 +41,8 @@ static const struct {
     bool certificates, sk;
     bool (*put)(const LyKey *key, LyBuf *out, LyError *error);
 } public_formats[] = {
-    {LY_KEY_PEM, false, false, ly_key_put_pem_public},
-    {LY_KEY_SPKI, false, false, ly_key_put_spki},
-    {LY_KEY_RFC4716, true, true, ly_key_put_rfc4716},
-    {LY_KEY_LINE, true, true, put_line},
+    {LY_KEY_PEM, false, false, ly_key_put_pem_public}, {LY_KEY_SPKI, false, false, ly_key_put_spki},
+    {LY_KEY_RFC4716, true, true, ly_key_put_rfc4716},  {LY_KEY_LINE, true, true, put_line},
     {LY_KEY_JWK, false, false, put_jwk_public},
 };
 

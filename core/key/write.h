@@ -30,7 +30,8 @@ typedef struct LyKeyWriteOptions {
 bool ly_key_write_private(LyCrypto *crypto, LyKey *key, LyKeyFormat format, const LyKeyWriteOptions *options,
                           LyBuf *out, LyError *error);
 /* The public half in LINE, RFC4716, SPKI, PEM ("RSA PUBLIC KEY"; the others as SPKI, as ssh-keygen -m PEM
- * does) or JWK. Errors as above. RFC 4716 carries the comment quoted, cut at 1024 bytes. */
+ * does) or JWK. Errors as above. RFC 4716 carries the comment quoted (nothing in it is escaped),
+ * cut where the value has 1024 bytes, its lines folded at 72. */
 bool ly_key_write_public(const LyKey *key, LyKeyFormat format, LyBuf *out, LyError *error);
 
 /* openssh-key-v1 text; certificates and sk-* too. As ly_key_write_private. */

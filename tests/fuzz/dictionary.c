@@ -58,6 +58,14 @@ static const char *const names[] = {LY_CONFIG_KEYWORDS(NAME_ROW) LY_SFTP_EXTENSI
                                     "OPENSSH PRIVATE KEY-----",
                                     "DEK-Info: ",
                                     "openssh-key-v1",
+                                    "---- BEGIN SSH2 PUBLIC KEY ----",
+                                    "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----",
+                                    "Comment: ",
+                                    "Subject: ",
+                                    "PuTTY-User-Key-File-3: ",
+                                    "Private-Lines: ",
+                                    "Argon2-Memory: ",
+                                    "\\\"kty\\\":\\\"OKP\\\"",
                                     "bcrypt"};
 #undef NAME_ROW
 

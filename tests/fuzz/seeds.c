@@ -4,9 +4,12 @@
 
 #include "transport-ends.h"
 
+#include "../unit/key-samples-read.h"
+#include "../unit/sshsig-samples.h"
 #include "agent/client.h"
 #include "base/base64.h"
 #include "connection/connection.h"
+#include "key/krl.h"
 #include "key/write.h"
 #include "session/config.h"
 #include "sftp/server.h"
@@ -58,6 +61,36 @@ static void key_files(void)
         ly_buf_add_str(&input, other_public_samples[i].text);
         put_seed("key-file", other_public_samples[i].name, &input);
     }
+    for (size_t i = 0; i < LY_COUNT(format_samples); i++) {
+        LyBuf input = {0};
+        ly_put_u8(&input, format_samples[i].cipher[0] != 0);
+        ly_buf_add_str(&input, format_samples[i].text);
+        put_seed("key-file", format_samples[i].name, &input);
+    }
+    static const struct {
+        const char *name;
+        LyKeyFormat format;
+        LyKeyKdf kdf;
+    } written[] = {{"written.ppk2", LY_KEY_PPK2, {"sha1"}},
+                   {"written.ppk3", LY_KEY_PPK3, {"argon2id", .memory_kib = 8, .passes = 1, .lanes = 1}},
+                   {"written.jwk", LY_KEY_JWK, {0}},
+                   {"written.scrypt", LY_KEY_PKCS8, {"scrypt", .memory_kib = 16, .lanes = 1}}};
+    for (size_t i = 0; i < LY_COUNT(written); i++) {
+        LyBuf input = {0};
+        LyKeyWriteOptions options = {.passphrase = written[i].kdf.name ? LY_BYTES("secret") : (LyBytes){0},
+                                     .kdf = written[i].kdf};
+        ly_put_u8(&input, 1);
+        FUZZ_ASSERT(
+            ly_key_write_private(fuzz_crypto(), fuzz_keys()[0], written[i].format, &options, &input, NULL));
+        put_seed("key-file", written[i].name, &input);
+    }
+    LyBuf lines = {0};
+    ly_put_u8(&lines, 0);
+    ly_buf_add_str(&lines, "# lines\r\nrestrict,command=\"a \\\"b\\\"\" ");
+    ly_buf_add_str(&lines, public_samples[0].line);
+    ly_buf_add_str(&lines, "words\n@revoked host,[h]:22 ");
+    ly_buf_add_str(&lines, public_samples[1].line);
+    put_seed("key-file", "lines", &lines);
     LyBuf input = {0}; /* encrypted, with rounds that the target allows */
     LyKeyWriteOptions options = {.passphrase = LY_BYTES("secret"), .kdf.rounds = 1};
     ly_put_u8(&input, 5);
@@ -139,6 +172,68 @@ static void key_lines(void)
     ly_buf_add_str(&input, "cert-authority,principals=\"alice,bob\",no-pty ");
     ly_buf_add_str(&input, ca_line);
     put_seed("authorized-keys", "authority", &input);
+}
+
+static void krl_text(LyBuf *out)
+{
+    ly_buf_add_str(out, "# what is gone\nserial: 1\nserial: 7-9\nserial: 0x10\nserial: 100000-200000000\n"
+                        "serial: 300000\nserial: 300002\nserial: 300005-300020\nid: alice id\nid: host\n");
+    ly_buf_add_format(out, "key: %ssha1: %ssha256: %shash: %s\n", public_samples[1].line,
+                      public_samples[2].line, public_samples[3].line, public_samples[4].sha256);
+    ly_buf_add_str(out, public_samples[0].line);
+    ly_buf_add_str(out, cert_user_none);
+}
+
+static void revocations(void)
+{
+    LyBuf input = {0};
+    LyKey *ca = ly_key_read_line(fuzz_crypto(), ly_bytes_str(ca_line), NULL);
+    LyKrl *krl = ly_krl_new(fuzz_crypto());
+    krl_text(&input);
+    FUZZ_ASSERT(ca && ly_krl_add_text(krl, ly_buf_bytes(&input), ly_key_blob(ca), NULL));
+    ly_krl_revoke_id(krl, (LyBytes){0}, LY_BYTES("of any CA"));
+    FUZZ_ASSERT(ly_krl_set_comment(krl, LY_BYTES("a comment"), NULL));
+    ly_buf_clear(&input);
+    ly_put_u8(&input, 0);
+    ly_krl_write(krl, 1782864000, &input);
+    put_seed("krl", "binary", &input);
+    ly_put_u8(&input, 1);
+    krl_text(&input);
+    put_seed("krl", "text", &input);
+    ly_put_u8(&input, 2);
+    ly_buf_add_str(&input, "# keys\n\nssh-new AAAAB3NzaC1uZXc= a type of tomorrow\n");
+    ly_buf_add_str(&input, public_samples[0].line);
+    ly_buf_add_str(&input, cert_host);
+    put_seed("krl", "keys", &input);
+    ly_krl_free(krl);
+    ly_key_unref(ca);
+}
+
+static void signatures(void)
+{
+    for (size_t i = 0; i < LY_COUNT(sshsig_samples); i++) {
+        LyBuf input = {0};
+        fuzz_put_part(&input, ly_bytes_str(sshsig_samples[i].text));
+        switch (i % 3) {
+        case 0:
+            ly_buf_add_str(&input, "# signers\nalice,*.example,!bob namespaces=\"file,g*\" ");
+            ly_buf_add_str(&input, public_samples[0].line);
+            break;
+        case 1:
+            ly_buf_add_str(&input, "* cert-authority,valid-after=\"20250101\",valid-before=\"20300101Z\" ");
+            ly_buf_add_str(&input, ca_line);
+            break;
+        default:
+            ly_buf_add_str(&input, "\"al ice,alice\" ");
+            ly_buf_add_str(&input, cert_user);
+            break;
+        }
+        char name[60];
+        snprintf(name, sizeof name, "%s", sshsig_samples[i].name);
+        for (char *c = name; *c; c++)
+            *c = *c == ' ' ? '-' : *c;
+        put_seed("sshsig", name, &input);
+    }
 }
 
 /* ---- texts and replies ---- */
@@ -631,6 +726,8 @@ int main(int argc, char **argv)
     key_files();
     key_blobs();
     key_lines();
+    revocations();
+    signatures();
     config_texts();
     agent_replies();
     command_lines();

@@ -58,6 +58,17 @@ static void test_hash(void)
         g_assert_cmpstr(ly_hash_name(vectors[i].hash), ==, vectors[i].name);
         g_assert_true(ly_hash(crypto, vectors[i].hash, parts, LY_COUNT(parts), digest));
         g_assert_cmpmem(digest, want.len, want.data, want.len);
+        LyHasher *hasher = ly_hasher_new(crypto, vectors[i].hash);
+        uint8_t pieces[LY_HASH_MAX];
+        g_assert_nonnull(hasher);
+        for (size_t k = 0; k < LY_COUNT(parts); k++)
+            ly_hasher_update(hasher, parts[k]);
+        ly_hasher_update(hasher, (LyBytes){0});
+        g_assert_true(ly_hasher_finish(hasher, pieces));
+        g_assert_cmpmem(pieces, ly_hash_len(vectors[i].hash), digest, ly_hash_len(vectors[i].hash));
+        ly_hasher_update(hasher, LY_BYTES("more"));
+        g_assert_false(ly_hasher_finish(hasher, pieces)); /* once */
+        ly_hasher_free(hasher);
         g_assert_true(ly_hash(crypto, vectors[i].hash, &LY_BYTES("abc"), 1, digest));
         g_assert_cmpmem(digest, want.len, want.data, want.len);
     }

@@ -106,6 +106,60 @@ static void test_pem_kdf(void)
     assert_hex(key + 20, 8, "d1b2367200000000");
 }
 
+static void test_argon2(void)
+{
+    /* RFC 9106 section 5 */
+    static const char *const tags[] = {
+        [LY_ARGON2D] = "512b391b6f1162975371d30919734294f868e3be3984f3c1a13a4db9fabe4acb",
+        [LY_ARGON2I] = "c814d9d1dc7f37aa13f0d77f2494bda1c8de6b016dd388d29952a4c4672b6ce8",
+        [LY_ARGON2ID] = "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"};
+    uint8_t passphrase[32], salt[16], pepper[8], associated[12], tag[80];
+    LyArgon2Costs costs = {.memory_kib = 32, .passes = 3, .lanes = 4};
+    LyError error = {0};
+    memset(passphrase, 1, sizeof passphrase);
+    memset(salt, 2, sizeof salt);
+    memset(pepper, 3, sizeof pepper);
+    memset(associated, 4, sizeof associated);
+    for (LyArgon2 variant = LY_ARGON2D; variant <= LY_ARGON2ID; variant++) {
+        g_assert_true(ly_argon2(variant, ly_bytes(passphrase, 32), ly_bytes(salt, 16), ly_bytes(pepper, 8),
+                                ly_bytes(associated, 12), &costs, tag, 32, &error));
+        assert_hex(tag, 32, tags[variant]);
+    }
+    /* The reference implementation's test, without a secret: argon2i, 2 passes of 256 KiB. */
+    costs = (LyArgon2Costs){.memory_kib = 256, .passes = 2, .lanes = 1};
+    g_assert_true(ly_argon2(LY_ARGON2I, LY_BYTES("password"), LY_BYTES("somesalt"), (LyBytes){0},
+                            (LyBytes){0}, &costs, tag, 32, &error));
+    assert_hex(tag, 32, "89e9029f4637b295beb027056a7336c414fadd43f6b208645281cb214a56452f");
+    costs.lanes = 2;
+    g_assert_true(ly_argon2(LY_ARGON2ID, LY_BYTES("password"), LY_BYTES("somesalt"), (LyBytes){0},
+                            (LyBytes){0}, &costs, tag, 32, &error));
+    assert_hex(tag, 32, "6d093c501fd5999645e0ea3bf620d7b8be7fd2db59c20d9fff9539da2bf57037");
+    static const LyArgon2Costs bad[] = {{0, 1, 1},
+                                        {7, 1, 1},
+                                        {15, 1, 2},
+                                        {32, 0, 1},
+                                        {32, 1, 0},
+                                        {8, 1, 2},
+                                        {UINT32_MAX, 1, 1u << 24},
+                                        {UINT32_MAX, 1, UINT32_MAX}};
+    memset(tag, 0x55, sizeof tag);
+    for (size_t i = 0; i < LY_COUNT(bad); i++) {
+        error.code = LY_OK;
+        g_assert_false(ly_argon2(LY_ARGON2ID, LY_BYTES("password"), LY_BYTES("somesalt"), (LyBytes){0},
+                                 (LyBytes){0}, &bad[i], tag, 32, &error));
+        g_assert_true(error.code == LY_ERROR_INVALID && !ly_argon2_check(&bad[i], NULL));
+    }
+    costs.lanes = 1;
+    g_assert_false(ly_argon2(LY_ARGON2ID, LY_BYTES("password"), LY_BYTES("saltsal"), (LyBytes){0},
+                             (LyBytes){0}, &costs, tag, 32, &error));
+    g_assert_false(ly_argon2(LY_ARGON2ID, LY_BYTES("password"), LY_BYTES("somesalt"), (LyBytes){0},
+                             (LyBytes){0}, &costs, tag, 3, &error));
+    g_assert_cmpint(tag[0], ==, 0x55);
+    /* An empty passphrase is one. */
+    g_assert_true(ly_argon2(LY_ARGON2D, (LyBytes){0}, LY_BYTES("somesalt"), (LyBytes){0}, (LyBytes){0},
+                            &costs, tag, sizeof tag, &error));
+}
+
 static void test_bcrypt(void)
 {
     const struct {
@@ -224,6 +278,7 @@ int main(int argc, char **argv)
     g_test_add_func("/kdf/pbkdf2", test_pbkdf2);
     g_test_add_func("/kdf/scrypt", test_scrypt);
     g_test_add_func("/kdf/pem", test_pem_kdf);
+    g_test_add_func("/kdf/argon2", test_argon2);
     g_test_add_func("/kdf/bcrypt", test_bcrypt);
     g_test_add_func("/kdf/key-files", test_key_files);
     int status = g_test_run();

@@ -3,6 +3,8 @@
 
 #include "base/auto.h"
 #include "base/base64.h"
+#include "crypto/cipher.h"
+#include "crypto/kdf.h"
 #include "key-samples-read.h"
 #include "key-samples.h"
 #include "key/read.h"
@@ -132,14 +134,19 @@ static void put_armoured(LyBuf *out, const char *label, LyBytes binary)
 }
 
 /* Two keys in one openssh-key-v1 file; `damage` makes the second shown half another key's. */
-static void put_two(LyBuf *out, bool damage)
+static void put_two(LyBuf *out, bool encrypted, bool damage)
 {
     static const char *const names[] = {"ed25519", "ecdsa256"};
-    LY_AUTO(ly_buf_free) LyBuf binary = {0}, private_part = {0};
+    LY_AUTO(ly_buf_free) LyBuf binary = {0}, private_part = {0}, sealed = {0};
     ly_buf_add(&binary, ly_bytes("openssh-key-v1", 15));
-    ly_put_cstring(&binary, "none");
-    ly_put_cstring(&binary, "none");
-    ly_put_cstring(&binary, "");
+    ly_put_cstring(&binary, encrypted ? "aes128-cbc" : "none");
+    ly_put_cstring(&binary, encrypted ? "bcrypt" : "none");
+    size_t mark = ly_put_string_begin(&binary);
+    if (encrypted) {
+        ly_put_cstring(&binary, "salt");
+        ly_put_u32(&binary, 1);
+    }
+    ly_put_string_end(&binary, mark);
     ly_put_u32(&binary, 2);
     ly_put_u64(&private_part, 0x0102030401020304);
     for (size_t i = 0; i < 2; i++) {
@@ -151,34 +158,65 @@ static void put_two(LyBuf *out, bool damage)
         ly_key_unref(key);
         ly_key_unref(other);
     }
-    for (uint8_t pad = 1; private_part.len % 8; pad++)
+    for (uint8_t pad = 1; private_part.len % 16; pad++)
         ly_put_u8(&private_part, pad);
-    ly_put_string(&binary, ly_buf_bytes(&private_part));
+    if (encrypted) {
+        uint8_t derived[32];
+        g_assert_true(
+            ly_bcrypt_pbkdf(crypto, secret.passphrase, LY_BYTES("salt"), 1, derived, sizeof derived, NULL));
+        g_assert_true(ly_cipher_once(crypto, LY_BYTES("aes128-cbc"), true, ly_bytes(derived, 16),
+                                     ly_bytes(derived + 16, 16), ly_buf_bytes(&private_part), &sealed, NULL));
+    }
+    ly_put_string(&binary, ly_buf_bytes(encrypted ? &sealed : &private_part));
     put_armoured(out, "OPENSSH PRIVATE KEY", ly_buf_bytes(&binary));
 }
 
-static void test_two_in_one(void)
+static void check_two(LyBytes text, const LyKeyReadOptions *options, bool opened, LyErrorCode code)
 {
-    LY_AUTO(ly_buf_free) LyBuf text = {0}, damaged = {0};
-    ly_buf_add_str(&text, "\n");
-    put_two(&text, false);
-    LyKeyFile file = read_file(ly_buf_bytes(&text), NULL);
+    LyKeyFile file = read_file(text, options);
     g_assert_cmpuint(file.count, ==, 2);
     for (size_t i = 0; i < 2; i++) {
         const LyKeyEntry *entry = &file.entries[i];
         g_assert_true(entry->format == LY_KEY_OPENSSH && entry->line == 2 && entry->has_private);
-        g_assert_true(is_key(entry->key, public_samples[i].sha256) && ly_key_check(entry->key, NULL));
+        g_assert_cmpint(entry->error.code, ==, code);
+        g_assert_true(is_key(entry->key, public_samples[i].sha256));
+        g_assert_true(ly_key_is_private(entry->key) == opened);
+        g_assert_true(!opened || ly_key_check(entry->key, NULL));
     }
-    g_assert_true(ly_bytes_is(ly_key_comment(file.entries[1].key), "p256 key"));
+    if (opened)
+        g_assert_true(ly_bytes_is(ly_key_comment(file.entries[1].key), "p256 key"));
     ly_key_file_clear(&file);
+}
+
+static void test_two_in_one(void)
+{
+    LY_AUTO(ly_buf_free) LyBuf text = {0}, encrypted = {0}, damaged = {0};
+    LyKeyReadOptions wrong = secret;
+    wrong.passphrase = LY_BYTES("Secret");
+    ly_buf_add_str(&text, "\n");
+    put_two(&text, false, false);
+    check_two(ly_buf_bytes(&text), NULL, true, LY_OK);
+    ly_buf_add_str(&encrypted, "\n");
+    put_two(&encrypted, true, false);
+    check_two(ly_buf_bytes(&encrypted), &secret, true, LY_OK);
+    check_two(ly_buf_bytes(&encrypted), &wrong, false, LY_ERROR_PASSPHRASE);
+    check_two(ly_buf_bytes(&encrypted), NULL, false, LY_ERROR_PASSPHRASE);
+    check_two(ly_buf_bytes(&encrypted), &shown, false, LY_OK);
     LyKey *first = ly_key_read(crypto, ly_buf_bytes(&text), NULL, NULL);
     g_assert_true(first && is_key(first, public_samples[0].sha256));
     ly_key_unref(first);
+    first = ly_key_read(crypto, ly_buf_bytes(&encrypted), &shown, NULL);
+    g_assert_true(first && !ly_key_has_secret(first) && is_key(first, public_samples[0].sha256));
+    ly_key_unref(first);
 
+    LyKeyFile file;
     LyError error = {0};
-    put_two(&damaged, true);
-    g_assert_false(ly_key_file_read(crypto, ly_buf_bytes(&damaged), NULL, &file, &error));
-    g_assert_true(file.count == 0 && error.code == LY_ERROR_INVALID);
+    for (size_t i = 0; i < 2; i++) {
+        ly_buf_clear(&damaged);
+        put_two(&damaged, i > 0, true);
+        g_assert_false(ly_key_file_read(crypto, ly_buf_bytes(&damaged), &secret, &file, &error));
+        g_assert_true(file.count == 0 && error.code == LY_ERROR_INVALID);
+    }
 }
 
 static void test_blocks(void)
@@ -420,6 +458,40 @@ static void test_headers(void)
     g_assert_nonnull(strstr(error.message, "1025"));
 }
 
+static char *replace(const char *text, const char *what, const char *with)
+{
+    g_auto(GStrv) parts = g_strsplit(text, what, -1);
+    return g_strjoinv(with, parts);
+}
+
+static void check_text(char *text, const FormatSample *sample)
+{
+    LyKeyFile file = read_file(ly_bytes_str(text), &secret);
+    g_assert_true(file.count >= 1 && file.entries[0].key && is_key(file.entries[0].key, sample->sha256));
+    g_assert_true(ly_bytes_is(ly_key_comment(file.entries[0].key), sample->comment));
+    ly_key_file_clear(&file);
+    g_free(text);
+}
+
+static void test_odd_texts(void)
+{
+    for (size_t i = 0; i < LY_COUNT(format_samples); i++) {
+        const FormatSample *sample = &format_samples[i];
+        const char *text = sample->text;
+        check_text(replace(text, "\n", "\r\n"), sample);
+        check_text(replace(text, "\n", "\r"), sample);
+        check_text(replace(text, "\n", " \t\n"), sample);
+        check_text(g_strconcat("\xef\xbb\xbf", text, NULL), sample);
+        check_text(g_strconcat("\n \n", text, NULL), sample);
+        check_text(g_strndup(text, strlen(text) - 1), sample);
+        if (sample->format == LY_KEY_LINE)
+            continue;
+        check_text(replace(text, "\n", "\n   "), sample);
+        check_text(g_strconcat("words in front\n", text, "and behind\n", NULL), sample);
+        check_text(g_strconcat("words in the line ", text, NULL), sample);
+    }
+}
+
 /* A number of 2^32 - 1 bits: (bits + 7) / 8 is 0 in 32 bits. */
 static void test_sshcom_wrap(void)
 {
@@ -458,7 +530,7 @@ static void test_messages(void)
         const char *text, *words;
     } rows[] = {
         {"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAYNULJA==\n-----END PUBLIC KEY-----\n", "at byte 2"},
-        {"-----BEGIN PUBLIC KEY-----\nMCow\nBQY!\n-----END PUBLIC KEY-----\n", "\"!\" is at its byte 9"},
+        {"-----BEGIN PUBLIC KEY-----\nMCow\nBQY!\n-----END PUBLIC KEY-----\n", "\"!\" is at its byte 8"},
         {"-----BEGIN PUBLIC KEY-----\nMCowB\n-----END PUBLIC KEY-----\n", "cut short after 5"},
         {"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU=\n"
          "-----END OPENSSH PRIVATE KEY-----\n",
@@ -488,6 +560,7 @@ int main(int argc, char **argv)
     g_test_add_func("/key-read/sizes", test_sizes);
     g_test_add_func("/key-read/costs", test_costs);
     g_test_add_func("/key-read/headers", test_headers);
+    g_test_add_func("/key-read/odd-texts", test_odd_texts);
     g_test_add_func("/key-read/sshcom-wrap", test_sshcom_wrap);
     g_test_add_func("/key-read/messages", test_messages);
     int status = g_test_run();

@@ -285,8 +285,7 @@ static void test_sk(void)
     for (size_t i = 0; i < LY_COUNT(names); i++) {
         LyKey *inner = private_key(names[i]);
         LY_AUTO(ly_buf_free)
-        LyBuf blob = {0},
-              covered = {0}, raw = {0}, signature = {0}, fields = {0}, text = {0};
+        LyBuf blob = {0}, covered = {0}, raw = {0}, signature = {0}, fields = {0}, text = {0};
         LyBytes application = LY_BYTES("ssh:"), message = LY_BYTES("hello");
         uint8_t digest[LY_HASH_MAX], flags = 0;
         LyError error = {0};
@@ -465,8 +464,11 @@ static void test_generated(void)
     static const struct {
         LyPkType type;
         unsigned bits, count;
-    } rows[] = {
-        {LY_PK_ED25519, 256, 150}, {LY_PK_ECDSA, 256, 100}, {LY_PK_ECDSA, 384, 20}, {LY_PK_ECDSA, 521, 30}};
+    } rows[] = {{LY_PK_ED25519, 256, 150},
+                {LY_PK_ED448, 448, 20},
+                {LY_PK_ECDSA, 256, 100},
+                {LY_PK_ECDSA, 384, 20},
+                {LY_PK_ECDSA, 521, 30}};
     for (size_t i = 0; i < LY_COUNT(rows); i++) {
         for (unsigned n = 0; n < rows[i].count; n++) {
             LyError error = {0};
@@ -482,8 +484,10 @@ static void test_generated(void)
             LyKey *bare = ly_key_read(crypto, ly_buf_bytes(&line), NULL, &error);
             g_assert_true(bare && ly_key_bits(bare) == rows[i].bits);
             g_assert_true(ly_key_sign(again, (LyBytes){0}, LY_BYTES("m"), &signature, &error));
+            LyBytes allowed = rows[i].type == LY_PK_ED448 ? LY_BYTES("ssh-ed448") : (LyBytes){0};
             g_assert_true(
-                ly_key_verify(bare, (LyBytes){0}, LY_BYTES("m"), ly_buf_bytes(&signature), NULL, &error));
+                ly_key_verify(bare, allowed, LY_BYTES("m"), ly_buf_bytes(&signature), NULL, &error));
+            g_assert_false(ly_key_verify(bare, allowed, LY_BYTES("n"), ly_buf_bytes(&signature), NULL, NULL));
             ly_key_unref(bare);
             ly_key_unref(again);
             ly_key_unref(key);

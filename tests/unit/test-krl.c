@@ -4,8 +4,10 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "key-samples.h"
+#include "key/certificate.h"
 #include "key/krl.h"
 #include "key/read.h"
+#include "key/write.h"
 
 static LyCrypto *crypto;
 
@@ -340,6 +342,24 @@ static void test_single(void)
     ly_krl_revoke_key(krl, other);
     g_assert_true(revokes(krl, cert_user_none));
     ly_krl_free(krl);
+    /* a certificate whose CA is no key: nothing is revoked by it, and it counts as revoked */
+    LyCertificate fields;
+    LY_AUTO(ly_buf_free) LyBuf broken = {0}, binary = {0}, line = {0};
+    ly_buf_add(&broken, ly_key_blob(certificate));
+    g_assert_true(ly_certificate_read(ly_buf_bytes(&broken), &fields, NULL));
+    ((uint8_t *)fields.ca_blob.data)[0] = 0xff; /* the length of the name of its type */
+    LyKey *bad = ly_key_new_public(crypto, ly_buf_bytes(&broken), NULL);
+    g_assert_nonnull(bad);
+    krl = ly_krl_new(crypto);
+    ly_krl_revoke_key(krl, bad);
+    ly_krl_revoke_id(krl, fields.ca_blob, LY_BYTES("x"));
+    ly_key_write_line(bad, &line);
+    g_assert_false(ly_krl_add_text(krl, ly_buf_bytes(&line), (LyBytes){0}, NULL));
+    g_assert_true(ly_krl_revokes(krl, bad));
+    ly_krl_write(krl, 0, &binary);
+    g_assert_cmpuint(binary.len, ==, 8 + 4 + 3 * 8 + 2 * 4);
+    ly_krl_free(krl);
+    ly_key_unref(bad);
     ly_krl_free(NULL);
     ly_key_unref(certificate);
     ly_key_unref(other);

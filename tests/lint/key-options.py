@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""key-options.py LANYARD-KEY: lanyard-key's man page, README and completions name the commands and options of --help, and no others.
+Prints "ok NAME" or "not ok NAME: why"; one line a finding stands before it."""
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TITLE, COMMON = "## lanyard-key", "OPTIONS OF EVERY COMMAND"
+
+
+def run(*command):
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    if result.returncode != 0:
+        raise SystemExit(f"not ok help: {' '.join(command)} ends with {result.returncode}: {result.stderr.strip()[:200]}")
+    return result.stdout
+
+
+def options(text, title):
+    """The flags in the section of --help with this title."""
+    found, inside = set(), False
+    for line in text.splitlines():
+        flag = re.match(r"  (?:(-\w), |    )(--[\w-]+)( |$)", line)
+        if line == title:
+            inside = True
+        elif inside and not line:
+            break
+        elif inside and flag:
+            found |= {word for word in flag.groups()[:2] if word}
+    return found
+
+
+class Help:
+    def __init__(self, program):
+        self.program, text = program, run(program, "--help")
+        commands = text[text.index("\nCommands"):].split("\n\n")[0].splitlines()[2:]
+        self.summaries = dict(line.strip().split(None, 1) for line in commands)
+        self.common = options(text, "Options of every command:")
+        self.text = {name: run(program, name, "--help") for name in self.summaries if name != "ssh-keygen"}
+        self.own = {name: options(text, "Options:") for name, text in self.text.items()}
+
+
+def man_sections():
+    """Section or command -> its flags; command -> its synopsis."""
+    with open(os.path.join(TOP, "keys", "lanyard-key.1"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    flags, synopsis, section = {}, {}, None
+    for before, line in zip([""] + lines, lines):
+        plain = re.sub(r"\\f.", "", line).replace("\\-", "-")
+        if line.startswith((".SH ", ".SS ")):
+            section = plain[4:].strip('"')
+            flags[section] = set()
+        elif before == ".TP":
+            flags[section] |= set(re.findall(r"(?:^|, )(--?[\w-]+)", plain))
+        elif before.startswith(".SS "):
+            synopsis[section] = plain[3:]
+    return flags, synopsis
+
+
+def differ(left_title, left, right_title, right):
+    for title, extra in ((left_title, left - right), (right_title, right - left)):
+        if extra:
+            yield f"only in {title}: " + " ".join(sorted(extra))
+
+
+def check_man_commands(help_):
+    flags, synopsis = man_sections()
+    yield from differ("the man page", set(synopsis), "--help", set(help_.summaries))
+    for name, text in help_.text.items():
+        usage = re.sub(r"^Usage: ", "", text.splitlines()[0]).replace("[OPTION]", "[option]").strip()
+        if synopsis.get(name, "").strip() != usage:
+            yield f"{name}: the man page has \"{synopsis.get(name)}\", --help \"{usage}\""
+
+
+def check_man_options(help_):
+    flags, _ = man_sections()
+    for name, own in help_.own.items():
+        yield from differ(f"the man page's {name}", flags.get(name, set()), "--help", own)
+    yield from differ("the man page", flags.get(COMMON, set()), "--help", help_.common)
+
+
+def check_readme(help_):
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    if TITLE + "\n" not in text:
+        yield f'README.md has no section "{TITLE}"'
+        return
+    section = re.split(r"\n## ", text[text.index(TITLE + "\n") + 3:])[0]
+    yield from differ("README.md", set(re.findall(r"^\| `([\w-]+)", section, re.M)), "--help", set(help_.summaries))
+    known = set.union(help_.common, *help_.own.values())
+    for flag in sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", section)) - known - {"--version"}):
+        yield f"README.md names {flag}, which no command has"
+
+
+def check_completions(help_):
+    for shell in ("bash", "zsh", "fish"):
+        text = run(help_.program, "--completions", shell)
+        for name, own in help_.own.items():
+            for flag in own | help_.common:
+                if flag.startswith("--") and not re.search(rf"(?:--|-l ){flag[2:]}\b", text):
+                    yield f"{shell}: {name} {flag} is missing"
+
+
+def check_letters(help_):
+    """One letter, one meaning in a command."""
+    for name, text in help_.text.items():
+        letters = re.findall(r"^  (-\w), --", text, re.M)
+        for letter in sorted({letter for letter in letters if letters.count(letter) > 1}):
+            yield f"{name}: {letter} stands twice in --help"
+
+
+CHECKS = {
+    "key-man-page-commands": check_man_commands,
+    "key-man-page-options": check_man_options,
+    "key-readme": check_readme,
+    "key-completions": check_completions,
+    "key-letters-once": check_letters,
+}
+
+
+def main():
+    if not os.access(sys.argv[1], os.X_OK):
+        raise SystemExit(f"not ok help: {sys.argv[1]} was not built")
+    help_ = Help(sys.argv[1])
+    if len(help_.own) < 16 or len(help_.common) < 10:
+        print(f"not ok help: read {len(help_.own)} commands and {len(help_.common)} flags from --help")
+        return 1
+    failed = False
+    for name, check in CHECKS.items():
+        findings = list(check(help_))
+        for finding in findings:
+            print("# " + finding)
+        print(f"not ok {name}: {findings[0]}" if findings else f"ok {name}")
+        failed = failed or bool(findings)
+    return int(failed)
+
+
+sys.exit(main())

@@ -1,0 +1,179 @@
+/* SSHSIG signatures that ssh-keygen 9.2 made (the sk ones: that it verifies) over sshsig_message, in the
+ * namespace "file", with the keys and certificates of key-samples.h. */
+#ifndef LY_TESTS_UNIT_SSHSIG_SAMPLES_H
+#define LY_TESTS_UNIT_SSHSIG_SAMPLES_H
+
+static const char sshsig_message[] = "an example of a message\n";
+
+/* The name's first word is the key's; sha512 unless it says otherwise. */
+static const struct SshsigSample {
+    const char *name, *text;
+} sshsig_samples[] = {
+    {"ed25519",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAg0TZCuQLCheIkjXkZfNWdpQ3faL\n"
+     "SZvDuZ6A54PwFYpvEAAAAEZmlsZQAAAAAAAAAGc2hhNTEyAAAAUwAAAAtzc2gtZWQyNTUx\n"
+     "OQAAAEBlSg8woMiTUp1TtCtdZ/seWE5xlQrcMD44HgFuJMrOh8ZTWBZjHW1tv+92A8nHUZ\n"
+     "UZIoBY7+8/ZBQWE35lq5sF\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"ecdsa256",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAGgAAAATZWNkc2Etc2hhMi1uaXN0cDI1NgAAAAhuaXN0cDI1NgAAAE\n"
+     "EE9c8MhNxOAWdVYVeAVv7cXmOfK+tyqGyjjQqDNtm8PZUEJrRy4XvGXveQhiWDvveQmGkN\n"
+     "e5GMLRxb2Ki7SZjyTgAAAARmaWxlAAAAAAAAAAZzaGE1MTIAAABkAAAAE2VjZHNhLXNoYT\n"
+     "ItbmlzdHAyNTYAAABJAAAAIBcn+CZ5Nh3HGj346B/Lx2vGMH+HUvmyHUgPHkbIbeTWAAAA\n"
+     "IQDNoT3NThRrrBOfQnY3FPZ7eUHEiPeG+uj19RidAuvM2g==\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"ecdsa384",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAIgAAAATZWNkc2Etc2hhMi1uaXN0cDM4NAAAAAhuaXN0cDM4NAAAAG\n"
+     "EENlKbX+pepWkMiVcrNZvbKZSl0LHH9rTwm1avhkicBjHsEgivQ0i8b8awWsHs9eAEppg5\n"
+     "C4r8lJs9Ah8J/BakW4QulNloEsdWRGvVTXtpZ6/w6+LIz+IywpdQSCso35qqAAAABGZpbG\n"
+     "UAAAAAAAAABnNoYTUxMgAAAIQAAAATZWNkc2Etc2hhMi1uaXN0cDM4NAAAAGkAAAAwc40L\n"
+     "EYMOCaiB8Ml8f0kSwAHphueodCNDj3oRwQw1CxTXaa5YlJeo03CSxYEu6euyAAAAMQC8LJ\n"
+     "9UXfVryd6YXH/5vnApnY/WYyw5CqGheXPWtB2kUuDlGVIpnBBBH0C/aerHXRM=\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"ecdsa521",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAKwAAAATZWNkc2Etc2hhMi1uaXN0cDUyMQAAAAhuaXN0cDUyMQAAAI\n"
+     "UEAP/1Lo9GlMzb0JzlwI5d8OGDwDBgQ90c98bD+tNVG/ZWn3Gx4D3gxVT3fEFVcid633oL\n"
+     "XmiaswFkKLjRAL5yqk1FAV24YZl4DJg+28xLjpeMRlh+9Gjtj14dpj2G1qAl+lnshF8Syg\n"
+     "XzJDLhm80t8f8cq2iKVYRQcRwDCaJHXkqKG4Y+AAAABGZpbGUAAAAAAAAABnNoYTUxMgAA\n"
+     "AKYAAAATZWNkc2Etc2hhMi1uaXN0cDUyMQAAAIsAAABCAcsPSVoJ9/zouZoakv1OVivGSO\n"
+     "fEpxKYbPyiaXlkqEFG00PzKq0wcuCRRkzqsHqdBhYvgAAhzlfC1jA4PmZFAdenAAAAQTAc\n"
+     "DiWfvII8TfGjnSddm4qdVdenvWCrVX02Q5SNZALx0YjGKhYKE6Y7YP7oBkA0MTHbjhyw55\n"
+     "gkIZeRt1XjqThJ\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"rsa",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAARcAAAAHc3NoLXJzYQAAAAMBAAEAAAEBAKcBFivrBE9I03qEylej6i\n"
+     "0fErlM7DnqCOPVUlffi1sZiM2/lTmF6g9KMSI8P5YZH692+3SOeWTGXArCcsgYqpZOO6Or\n"
+     "R0Pnc0FQji5UVq1uPg1YVd2uIAvPCa6sp0zToIk5hbj4zqPtjYrJR0/3WaLRBVUT9trxZh\n"
+     "42H94wr0pC9qIebw/FCEkW1EhxuMQNbkTbX/E8CK3w5OchMLCDDUyAQRR0aOIVR2aZAZCY\n"
+     "Ywx0PkKRh+wXzgkNjGpYr45W1l7PJxiILWqGdI1FM4WKX2xyzmreoe2OYe6Pqbj6vaa8cc\n"
+     "JlqSIL9AEXGVEkFTOdXiPUq4SOSRdib5GrxA0CIrsAAAAEZmlsZQAAAAAAAAAGc2hhNTEy\n"
+     "AAABFAAAAAxyc2Etc2hhMi01MTIAAAEAN3K0RWnJMc7jZJ7fzyvl3zoX6cd6tN68GhTuue\n"
+     "DT7MXvcMxbifae9TMuZgYQ/EN5M0agjV00kafdB/m9n8Z4Xo2Oj7rgVaWbOUQbC6dyI9yy\n"
+     "s+cTnrXeiMHIQBwtqR21CVglGzwrj9n9wK0WYiZB67f7HgIy0oFSAK/rbiIlTpE+ZnnHfn\n"
+     "jxE/EKGJUO+xeoC9GNWH9yBYqJKbcvXz7KM1LZCUeAlY08AJxYjW5RrcRrY9wtb5GYtrrQ\n"
+     "5D8cio3GJXefoR763O25x7gTAe6nZwMx9LC4NObpeSlAPjsr2gBiwVJ3j448W/tTCWkjUO\n"
+     "/5nQ8ogmo/uL8cnyoLC5Z0qA==\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"rsa1024",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAJcAAAAHc3NoLXJzYQAAAAMBAAEAAACBAL4THvcwC91FMXUc5dmVVZ\n"
+     "BUsVmsEhAj3Bs4nkNPrXbhpLobdzTDIr68UpbSPYpoNnuJN4D+bm3qGFOKchWVRgbnOTgZ\n"
+     "XZbZpkEnkGjHGd8s0TSquKBFmhSxjsmw0Zhg1itQGyGqzVsgk8frdO5A05Ox2rs9IS0H/X\n"
+     "MmlNiypr3NAAAABGZpbGUAAAAAAAAABnNoYTUxMgAAAJQAAAAMcnNhLXNoYTItNTEyAAAA\n"
+     "gHW2+wezFAGaSlecCs5YOcaJNcLzjX0O3BH2XAPoCFjZKGtp1z3/9n1ciljvpkP89m7ggU\n"
+     "t5eM14BpnIOUbS6uxQ0M52tg8C6W8lofjMFoB03RTb8vWT93X+own+8nLgdyL6MOJ9Ewqi\n"
+     "s5YA8tFaAuTq3VUywp2IHlXE5jgFSqQ0\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"dsa",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAbEAAAAHc3NoLWRzcwAAAIEAnhtSIyLP1M0iiGheIrbc677F8BWZ3V\n"
+     "oTtqzlk6w9L0E+zaCn6LEIUCGJzpO96BulSDNX8r1xQpND/JIsU8wq80BZFFvVJ6DI1OQi\n"
+     "FuOPmQTlwnLFIVflJgOkiPEkn1bOp7B/Z9Enf/AtlzMKcxZyQfZgFBG2uu+RcN/zia8b84\n"
+     "8AAAAVAKrtaChcwDc4X368qVIsONjND7OrAAAAgBt6GextPe3zDKoUPhT+7V3MBKis//Jq\n"
+     "4bmuHSbGSzIjgfFSgvaPqSepMy/1tmf+7DtfFJv4xX+o8sK47Noc6vWiFH6rYWhNz4BoTY\n"
+     "xDObnTMqx3nKI857WK4756dnEcYMeyfy2DEpI8r8NrH8St12gG3iIMOt1XbXEi6wwvFENO\n"
+     "AAAAgCJO/HheZJo89qyQDsQA4CMBj1X51RcFBcp096syksTkcfoZcqTGpzs9v6GdwUqYdZ\n"
+     "UMBovqoTKhXrPHkQqnP4NVJy/3LzkvQUAvisxZszIlKtu9MRmMhkXcyYTkC9uXWiG9JwAt\n"
+     "uWe912gGgz1Qk1GUMAwg3KAhnx0dCOAJApe/AAAABGZpbGUAAAAAAAAABnNoYTUxMgAAAD\n"
+     "cAAAAHc3NoLWRzcwAAAChH50TXD84lf7eGytvuEAg+yzyYhpEox2AxOj8BJfTCrj53lHvv\n"
+     "i0Q4\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"ed25519 sha256",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAg0TZCuQLCheIkjXkZfNWdpQ3faL\n"
+     "SZvDuZ6A54PwFYpvEAAAAEZmlsZQAAAAAAAAAGc2hhMjU2AAAAUwAAAAtzc2gtZWQyNTUx\n"
+     "OQAAAEAxxp37byAcIYIjnHtXL5jWZSwGUlimMOdUjTZzUURzqj/rG6YSPY3o/0YN9BsC4g\n"
+     "13gt5vmXFQQT1JDyiyhAYG\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"rsa sha256",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAARcAAAAHc3NoLXJzYQAAAAMBAAEAAAEBAKcBFivrBE9I03qEylej6i\n"
+     "0fErlM7DnqCOPVUlffi1sZiM2/lTmF6g9KMSI8P5YZH692+3SOeWTGXArCcsgYqpZOO6Or\n"
+     "R0Pnc0FQji5UVq1uPg1YVd2uIAvPCa6sp0zToIk5hbj4zqPtjYrJR0/3WaLRBVUT9trxZh\n"
+     "42H94wr0pC9qIebw/FCEkW1EhxuMQNbkTbX/E8CK3w5OchMLCDDUyAQRR0aOIVR2aZAZCY\n"
+     "Ywx0PkKRh+wXzgkNjGpYr45W1l7PJxiILWqGdI1FM4WKX2xyzmreoe2OYe6Pqbj6vaa8cc\n"
+     "JlqSIL9AEXGVEkFTOdXiPUq4SOSRdib5GrxA0CIrsAAAAEZmlsZQAAAAAAAAAGc2hhMjU2\n"
+     "AAABFAAAAAxyc2Etc2hhMi01MTIAAAEAQCmINpqtwkleomTmu0ZyGZJWXTI5LN/7qNaopQ\n"
+     "rlPzZhgwsVIobHoQMWxlPFqahj+VOwtO//oeI7gXoT9Rinje30UzRo7caLELVaGfrTJYSI\n"
+     "WtChJyUROvdPNMacTNIJiSbcmcq8k9/N+8dl1dn2x31WHyKqXs87+cxhB9yJK97t3yO7pA\n"
+     "PTvs2myh10ErWyhwcIfqDlUdbrqMM1MIFYVOKFlVQPwYb0L3UHNSBKXUBSSYDMuRtky0C8\n"
+     "8frNN+EcJ0vp3NnfhQqsz/FSiJijjy7odebpJfsTvX2i8kXS9V9Etoj8HfxX4KMID/9PrA\n"
+     "6nGyOFfVspLV04p31zm2zmfA==\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"ecdsa256 sha256",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAGgAAAATZWNkc2Etc2hhMi1uaXN0cDI1NgAAAAhuaXN0cDI1NgAAAE\n"
+     "EE9c8MhNxOAWdVYVeAVv7cXmOfK+tyqGyjjQqDNtm8PZUEJrRy4XvGXveQhiWDvveQmGkN\n"
+     "e5GMLRxb2Ki7SZjyTgAAAARmaWxlAAAAAAAAAAZzaGEyNTYAAABlAAAAE2VjZHNhLXNoYT\n"
+     "ItbmlzdHAyNTYAAABKAAAAIQCEtmULzR6IGRimRVQK14aCLD4DumNq16vJXx9Qy+CYGAAA\n"
+     "ACEAknz4Pv7s2Hvg27eCmebUfCqVFdftoBdYAZInoddhy8U=\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"cert_user",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAcQAAAAgc3NoLWVkMjU1MTktY2VydC12MDFAb3BlbnNzaC5jb20AAA\n"
+     "AgMD2aShlU9l12QshItfavYRlOuZFOjedW6QcYqIXg7SAAAAAg0TZCuQLCheIkjXkZfNWd\n"
+     "pQ3faLSZvDuZ6A54PwFYpvEAAAAAAAAAKgAAAAEAAAAIYWxpY2UgaWQAAAAQAAAABWFsaW\n"
+     "NlAAAAA2JvYgAAAABpVbkAAAAAAGs27IAAAAAAAAAAggAAABVwZXJtaXQtWDExLWZvcndh\n"
+     "cmRpbmcAAAAAAAAAF3Blcm1pdC1hZ2VudC1mb3J3YXJkaW5nAAAAAAAAABZwZXJtaXQtcG\n"
+     "9ydC1mb3J3YXJkaW5nAAAAAAAAAApwZXJtaXQtcHR5AAAAAAAAAA5wZXJtaXQtdXNlci1y\n"
+     "YwAAAAAAAAAAAAAAMwAAAAtzc2gtZWQyNTUxOQAAACCy9zqlwLnUQaVun0VE6qlwEnEh4l\n"
+     "sfh9xj9xp0PQeuqwAAAFMAAAALc3NoLWVkMjU1MTkAAABAWRbnWbzjAmU5u6ziWBjXp+7U\n"
+     "N+dd4pBMv9y0BoL9Fj7hvievUiJYd0rjLd4aLd+0B+5pHqDcfkzpfWiJMFvAAwAAAARmaW\n"
+     "xlAAAAAAAAAAZzaGE1MTIAAABTAAAAC3NzaC1lZDI1NTE5AAAAQGVKDzCgyJNSnVO0K11n\n"
+     "+x5YTnGVCtwwPjgeAW4kys6HxlNYFmMdbW2/73YDycdRlRkigFjv7z9kFBYTfmWrmwU=\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"cert_user_rsaca",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAABEEAAAAcc3NoLXJzYS1jZXJ0LXYwMUBvcGVuc3NoLmNvbQAAACA1zb\n"
+     "vuz1Yx+75gh2oAN6eqz3Y+4gZYz4vR+yhP3aa2VwAAAAMBAAEAAAEBAKcBFivrBE9I03qE\n"
+     "ylej6i0fErlM7DnqCOPVUlffi1sZiM2/lTmF6g9KMSI8P5YZH692+3SOeWTGXArCcsgYqp\n"
+     "ZOO6OrR0Pnc0FQji5UVq1uPg1YVd2uIAvPCa6sp0zToIk5hbj4zqPtjYrJR0/3WaLRBVUT\n"
+     "9trxZh42H94wr0pC9qIebw/FCEkW1EhxuMQNbkTbX/E8CK3w5OchMLCDDUyAQRR0aOIVR2\n"
+     "aZAZCYYwx0PkKRh+wXzgkNjGpYr45W1l7PJxiILWqGdI1FM4WKX2xyzmreoe2OYe6Pqbj6\n"
+     "vaa8ccJlqSIL9AEXGVEkFTOdXiPUq4SOSRdib5GrxA0CIrsAAAAAAAAAAAAAAAEAAAADcn\n"
+     "NhAAAACQAAAAVhbGljZQAAAABpVbkAAAAAAGs27IAAAAAAAAAAggAAABVwZXJtaXQtWDEx\n"
+     "LWZvcndhcmRpbmcAAAAAAAAAF3Blcm1pdC1hZ2VudC1mb3J3YXJkaW5nAAAAAAAAABZwZX\n"
+     "JtaXQtcG9ydC1mb3J3YXJkaW5nAAAAAAAAAApwZXJtaXQtcHR5AAAAAAAAAA5wZXJtaXQt\n"
+     "dXNlci1yYwAAAAAAAAAAAAABFwAAAAdzc2gtcnNhAAAAAwEAAQAAAQEAz6NECfccgvYupc\n"
+     "2h/tsPohPsTJm6EQZmVx7jn7qTKQWoylmPOHEXRH62garm4efBV3MegHzdfIBdA6uLxUaq\n"
+     "EDFpCK1mVKxrd5VvXXMZlJ/7YacC82InP7/rhYnVpBF4detzlb321yhSV9kF2Bgbi5MLQ2\n"
+     "7NCrzz3IwrPK33kn/IQ+D4MsiidU0imF5CKbQF8pYDeO2wUXJP5IdBBI9++y9Wwafxpgrj\n"
+     "ai+qOJnSzCx57UQx1vT2RRmeiA+/eOqMnaeuVkXdrjUEx2SYyYbRDX5+LEB+3FsS5mGOef\n"
+     "+RI53pkx7vD2flq4ItTLHZkhR9dAdaDbOn9ssfLpGk6vScXQAAARQAAAAMcnNhLXNoYTIt\n"
+     "NTEyAAABAKbnEjmw0mHuHhodsZax0fg9K7fTQwcucPi36Rok3mv+X1I/uyprdXQRBU/ff5\n"
+     "KM0vQXLIyfnAggccdbJp7bkeAMS4VVk7yJCEueagbkRDVbZ6SsJ2BnHeZTwGbXyQV4mhAU\n"
+     "0dw/s6CsGulTPEQwIzeS1I2BfKpcFzTWSgCkZQJflzYYpwdzqeu2tvpXZUd4w2mWqeoXSL\n"
+     "vaNZ3+fYaPVi0PSyUeDRo0t4IYgsDUFz6dqcPfKueeSDmfCnXiienENsBKnjb08v0R3oTh\n"
+     "htU3za1Mq2kYi674n4XjuQlU0Yy8weNeRCQajxKBpBAmHoOol3KpOk0YlziFlUamStSkDU\n"
+     "wAAAAEZmlsZQAAAAAAAAAGc2hhNTEyAAABFAAAAAxyc2Etc2hhMi01MTIAAAEAN3K0RWnJ\n"
+     "Mc7jZJ7fzyvl3zoX6cd6tN68GhTuueDT7MXvcMxbifae9TMuZgYQ/EN5M0agjV00kafdB/\n"
+     "m9n8Z4Xo2Oj7rgVaWbOUQbC6dyI9yys+cTnrXeiMHIQBwtqR21CVglGzwrj9n9wK0WYiZB\n"
+     "67f7HgIy0oFSAK/rbiIlTpE+ZnnHfnjxE/EKGJUO+xeoC9GNWH9yBYqJKbcvXz7KM1LZCU\n"
+     "eAlY08AJxYjW5RrcRrY9wtb5GYtrrQ5D8cio3GJXefoR763O25x7gTAe6nZwMx9LC4NObp\n"
+     "eSlAPjsr2gBiwVJ3j448W/tTCWkjUO/5nQ8ogmo/uL8cnyoLC5Z0qA==\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"sk ed25519",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAEoAAAAac2stc3NoLWVkMjU1MTlAb3BlbnNzaC5jb20AAAAg0TZCuQ\n"
+     "LCheIkjXkZfNWdpQ3faLSZvDuZ6A54PwFYpvEAAAAEc3NoOgAAAARmaWxlAAAAAAAAAAZz\n"
+     "aGE1MTIAAABnAAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAQOnaoNS26z9z/A\n"
+     "Xtwb7GuBq+8+oS8V5kTCxsQN0A99f0z+24ozNe1TK921kZ/E5ZCx2j3PJs7+qwlbcrf/b1\n"
+     "NA4BAAAABw==\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"sk ecdsa",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAH8AAAAic2stZWNkc2Etc2hhMi1uaXN0cDI1NkBvcGVuc3NoLmNvbQ\n"
+     "AAAAhuaXN0cDI1NgAAAEEE9c8MhNxOAWdVYVeAVv7cXmOfK+tyqGyjjQqDNtm8PZUEJrRy\n"
+     "4XvGXveQhiWDvveQmGkNe5GMLRxb2Ki7SZjyTgAAAARzc2g6AAAABGZpbGUAAAAAAAAABn\n"
+     "NoYTUxMgAAAHcAAAAic2stZWNkc2Etc2hhMi1uaXN0cDI1NkBvcGVuc3NoLmNvbQAAAEgA\n"
+     "AAAgf1SC8ajPqiaAJXF+0gQRxJx6iXFBIEfL+inh1yUQdEkAAAAgbOPpVD3z0zT5aFz/od\n"
+     "PkLODMPI3hogVozOvMWx04/1QBAAAABw==\n"
+     "-----END SSH SIGNATURE-----\n"},
+};
+
+#endif
