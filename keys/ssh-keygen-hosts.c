@@ -115,8 +115,8 @@ static void say_kept(void *user, const LyHostLine *line)
         memchr(line->hosts.data, '!', line->hosts.len) == NULL)
         return;
     if (line->understood)
-        keygen_say("%s:%u: ignoring host name with wildcard: %.*s", hosts->path, line->number,
-                   (int)LY_MIN(line->hosts.len, (size_t)64), (const char *)line->hosts.data);
+        keygen_say("%s:%u: ignoring host name with wildcard: %s", hosts->path, line->number,
+                   LY_PRINTABLE(ly_bytes_slice(line->hosts, 0, 64)));
 }
 
 /* What is not a line of a known_hosts file keeps it from being changed. */
