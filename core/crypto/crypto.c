@@ -95,6 +95,11 @@ void ly_crypto_unref(LyCrypto *crypto)
     ly_free(crypto);
 }
 
+void ly_crypto_leave_thread(LyCrypto *crypto)
+{
+    OPENSSL_thread_stop_ex(crypto->library);
+}
+
 bool ly_crypto_has_legacy(const LyCrypto *crypto)
 {
     return crypto->legacy != NULL;
