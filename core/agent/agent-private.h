@@ -50,7 +50,7 @@ typedef struct Identity {
     const LyAgentRule *rule;
     size_t held; /* bytes counted in agent->held */
     bool confirm, closed /* encrypted, and not opened yet */, is_module;
-    uint64_t opener; /* question id's request that asks for the passphrase; 0: none */
+    struct Request *opener; /* asks for the passphrase; NULL: none */
 } Identity;
 
 /* An event on its way to ly_agent_next. */
@@ -108,7 +108,7 @@ typedef struct Bind {
 
 struct LyAgentClient {
     LyAgent *agent;
-    LyLink link, ready_link;
+    LyLink link, ready_link, todo_link;
     LyAgentPeer peer; /* with own copies of the strings */
     LyBuf input;      /* used as raw storage: `len` bytes are there */
     LyBuf output;
@@ -116,7 +116,8 @@ struct LyAgentClient {
     LyList queue; /* of Request */
     size_t queued, queued_len;
     bool barrier; /* a kept request is none of signing: what follows waits */
-    bool closed, paused, processing;
+    bool closed;
+    bool paused, wants_input; /* a whole message waits for room; input was asked for meanwhile */
     Bind *binds;
     size_t bind_count;
     bool bind_attempted, bind_failed;
@@ -137,6 +138,8 @@ struct LyAgent {
     LyAgentRule *rules;
     size_t rule_count;
     LyList clients, ready, notices, delayed;
+    LyList todo; /* clients whose input may go on */
+    size_t kept; /* requests in queues */
     Notice *shown; /* what ly_agent_next gave last */
     bool changed;
     Request **slots;
@@ -164,30 +167,39 @@ const char *ly_agent_peer_text(const LyAgentClient *client, char text[300]);
 
 /* ---- agent-client.c: framing and order ---- */
 
-/* Where the reply to a request goes, and its end: the request is answered then, and freed. */
+/* Where the reply to a request goes, and its end: the request is answered then, and may be freed. */
 LyBuf *ly_agent_reply_begin(Request *request, size_t *mark);
 void ly_agent_reply_end(Request *request, size_t mark);
 void ly_agent_reply_status(Request *request, uint8_t type);
 /* A reply that is ready, its length included. */
 void ly_agent_reply_whole(Request *request, LyBytes reply);
-/* Handles what has become possible: after answers and sending. */
+/* Handles what has become possible. */
 void ly_agent_client_process(LyAgentClient *client);
-void ly_agent_client_mark_ready(LyAgentClient *client);
 
 /* ---- agent-requests.c: kept requests and their questions ---- */
 
+/* At the end of the client's queue. */
 Request *ly_agent_request_new(LyAgentClient *client, uint8_t type);
 void ly_agent_request_free(Request *request);
-/* The request waits: bytes are copied to request->body. */
-void ly_agent_request_keep(Request *request, Wait wait, LyBytes body);
+/* The request will wait: bytes are copied to request->body. */
+void ly_agent_request_keep(Request *request, LyBytes body);
 /* Puts the question to whoever pulls events; false when too many are open. */
 bool ly_agent_ask(Request *request, LyAgentEventType type, Wait wait);
 /* Takes the question back. */
 void ly_agent_withdraw(Request *request);
 /* The request behind an open question that waits for `wait`; NULL otherwise. The question is over. */
 Request *ly_agent_take_answer(LyAgent *agent, uint64_t id, Wait wait);
-/* Refuses all kept requests that use the key (NULL: any), unless they are being signed and the agent is open. */
+/* Refuses the requests that wait to use the key, unless it signs them already; with NULL, all that wait but for
+ * failed unlocks. */
 void ly_agent_refuse_kept(LyAgent *agent, const LyKey *key, const char *why);
+/* The first request that waits so for this key. */
+Request *ly_agent_find_waiting(const LyAgent *agent, Wait wait, const LyKey *key);
+/* FAILURE, with the reason in the log and as an event. */
+void ly_agent_refuse(Request *request, const char *why);
+/* The request no longer asks for the passphrase of its key: another may. */
+void ly_agent_opener_gone(Request *request);
+/* Goes on with a sign request as far as it can. */
+void ly_agent_sign_step(Request *request);
 
 /* ---- agent-identities.c ---- */
 
@@ -242,6 +254,11 @@ bool ly_agent_get_userauth_request(LyBytes data, const LyKey *key, UserauthReque
 /* May the key sign this on this connection? *target (caller's to ly_free, or NULL), *why on refusal: a constant. */
 bool ly_agent_may_sign(const LyAgentClient *client, const Identity *identity, LyBytes data, char **target,
                        const char **why);
+
+/* ---- agent-sign.c ---- */
+
+/* The SSH name of the signature algorithm that a sign request's flags ask of the key. */
+const char *ly_agent_algorithm(const LyKey *key, uint32_t flags);
 
 /* ---- handlers: `reader` is what follows the type ---- */
 

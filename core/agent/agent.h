@@ -8,6 +8,7 @@
 
 #include "agent/numbers.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "key/key.h"
 
 typedef struct LyAgent LyAgent;
