@@ -142,7 +142,7 @@ void serve_client(Serve *serve, int fd, const LyAgentPeer *peer, LyBytes first)
     Stream *stream = ly_new(Stream);
     LyAgentPeer copy = *peer;
     copy.user = stream;
-    *stream = (Stream){.serve = serve, .refs = 1, .fd = fd};
+    *stream = (Stream){.serve = serve, .fd = fd};
     stream->client = ly_agent_client_new(serve->agent, &copy);
     stream->watch = ly_watch_new(serve->loop, fd, LY_READABLE, stream_ready, stream);
     ly_list_append(&serve->streams, &stream->link);

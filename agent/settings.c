@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/memory.h"
 #include "base/names.h"
 
 #define SETTING(field) offsetof(Settings, field)

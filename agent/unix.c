@@ -170,7 +170,7 @@ bool unix_listen_anywhere(bool temporary, UnixSocket *listening, LyError *error)
     if (!temporary && listen_at_runtime(listening))
         return true;
     const char *base = getenv("TMPDIR");
-    LY_AUTO_FREE char *directory = ly_format("%s/lanyard-XXXXXXXXXX", base && base[0] ? base : "/tmp");
+    LY_AUTO_FREE char *directory = ly_format("%s/lanyard-XXXXXX", base && base[0] ? base : "/tmp");
     if (!mkdtemp(directory))
         return ly_error_set_errno(error, errno, "cannot make a directory for the socket, %s",
                                   LY_PRINTABLE(ly_bytes_str(directory)));
