@@ -65,7 +65,8 @@ static LyBytes put_ways(LyBuf *out, const Way *ways, size_t count)
 }
 
 /* What ssh signs to sign in; `host` NULL: not bound to a host key. */
-static LyBytes put_userauth(LyBuf *out, LyBytes session_id, const char *user, const LyKey *key, const LyKey *host)
+static LyBytes put_userauth(LyBuf *out, LyBytes session_id, const char *user, const LyKey *key,
+                            const LyKey *host)
 {
     ly_buf_clear(out);
     ly_put_string(out, session_id);
@@ -81,7 +82,8 @@ static LyBytes put_userauth(LyBuf *out, LyBytes session_id, const char *user, co
     return ly_buf_bytes(out);
 }
 
-static unsigned sign_in(Rig *rig, LyAgentClient *client, LyBytes session_id, const char *user, const LyKey *host)
+static unsigned sign_in(Rig *rig, LyAgentClient *client, LyBytes session_id, const char *user,
+                        const LyKey *host)
 {
     LY_AUTO(ly_buf_free) LyBuf data = {0};
     return do_sign(rig, client, user_key, put_userauth(&data, session_id, user, user_key, host), 0);
@@ -98,7 +100,8 @@ static void start(Setup *setup, const Way *ways, size_t count)
     rig_start(&setup->rig, NULL);
     setup->local = ly_agent_client_new(setup->rig.agent, NULL);
     if (ways)
-        g_assert_cmpuint(do_add(&setup->rig, setup->local, user_key, put_ways(&constraints, ways, count)), ==, S);
+        g_assert_cmpuint(do_add(&setup->rig, setup->local, user_key, put_ways(&constraints, ways, count)), ==,
+                         S);
 }
 
 static void stop(Setup *setup)
@@ -204,7 +207,8 @@ static void test_one_hop(void)
     g_assert_cmpuint(do_list(rig, client), ==, 0);
     g_assert_cmpuint(sign_in(rig, client, SID_B, "git", host_b), ==, F);
     LY_AUTO(ly_buf_free) LyBuf out = {0};
-    g_assert_cmpuint(rig_ask(rig, client, key_message(&out, SSH_AGENTC_REMOVE_IDENTITY, user_key), NULL), ==, F);
+    g_assert_cmpuint(rig_ask(rig, client, key_message(&out, SSH_AGENTC_REMOVE_IDENTITY, user_key), NULL), ==,
+                     F);
     g_assert_cmpuint(do_add(rig, client, user_key, (LyBytes){0}), ==, F);
     ly_agent_client_free(client);
     /* Another key is seen next to it. */
@@ -281,8 +285,10 @@ static void test_authority(void)
 {
     const uint64_t from = 1000000, until = 2000000;
     LyKey *ca = new_key(LY_PK_ED25519, 0);
-    LyCertificateRequest request = {.kind = LY_CERTIFICATE_HOST, .id = LY_BYTES("host"),
-                                    .principals = LY_BYTES("*.example.com"), .valid_after = from,
+    LyCertificateRequest request = {.kind = LY_CERTIFICATE_HOST,
+                                    .id = LY_BYTES("host"),
+                                    .principals = LY_BYTES("*.example.com"),
+                                    .valid_after = from,
                                     .valid_before = until};
     LyError error = {0};
     LyKey *certificate = ly_certificate_issue(crypto, host_b, &request, false, ca, (LyBytes){0}, &error);
@@ -335,8 +341,8 @@ static void test_malformed(void)
     start(&setup, NULL, 0);
     LY_AUTO(ly_buf_free) LyBuf constraints = {0};
     for (size_t i = 0; i < LY_COUNT(cases); i++)
-        g_assert_cmpuint(do_add(&setup.rig, setup.local, user_key, put_ways(&constraints, &cases[i].way, 1)), ==,
-                         cases[i].reply);
+        g_assert_cmpuint(do_add(&setup.rig, setup.local, user_key, put_ways(&constraints, &cases[i].way, 1)),
+                         ==, cases[i].reply);
     /* Twice, and more than there may be. */
     LY_AUTO(ly_buf_free) LyBuf twice = {0};
     ly_buf_add(&twice, put_ways(&constraints, &cases[0].way, 1));

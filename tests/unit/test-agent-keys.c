@@ -71,7 +71,8 @@ static void test_lock(void)
 {
     Rig rig;
     rig_start(&rig, NULL);
-    LyAgentClient *client = ly_agent_client_new(rig.agent, NULL), *other = ly_agent_client_new(rig.agent, NULL);
+    LyAgentClient *client = ly_agent_client_new(rig.agent, NULL),
+                  *other = ly_agent_client_new(rig.agent, NULL);
     LyKey *key = new_key(LY_PK_ED25519, 0);
     LY_AUTO(ly_buf_free) LyBuf out = {0};
     do_add(&rig, client, key, (LyBytes){0});
@@ -149,11 +150,13 @@ static void test_limits(void)
         size_t len = MIN(comments, 65536);
         comments -= len;
         char *comment = g_strnfill(len, 'c');
-        g_assert_cmpuint(rig_ask(&rig, client, add_message(&out, keys[i], comment, (LyBytes){0}), NULL), ==, S);
+        g_assert_cmpuint(rig_ask(&rig, client, add_message(&out, keys[i], comment, (LyBytes){0}), NULL), ==,
+                         S);
         if (i == 3) {
             g_free(comment);
             comment = g_strnfill(len + 1, 'c');
-            g_assert_cmpuint(rig_ask(&rig, client, add_message(&out, keys[i], comment, (LyBytes){0}), NULL), ==, F);
+            g_assert_cmpuint(rig_ask(&rig, client, add_message(&out, keys[i], comment, (LyBytes){0}), NULL),
+                             ==, F);
             g_assert_nonnull(strstr(rig.log, "than clients read"));
         }
         g_free(comment);
@@ -203,7 +206,9 @@ static void test_certificate(void)
     rig_start(&rig, NULL);
     LyAgentClient *client = ly_agent_client_new(rig.agent, NULL);
     LyKey *key = new_key(LY_PK_RSA, 1024), *ca = new_key(LY_PK_ED25519, 0);
-    LyCertificateRequest request = {.kind = LY_CERTIFICATE_USER, .id = LY_BYTES("id"), .principals = LY_BYTES("me"),
+    LyCertificateRequest request = {.kind = LY_CERTIFICATE_USER,
+                                    .id = LY_BYTES("id"),
+                                    .principals = LY_BYTES("me"),
                                     .valid_before = UINT64_MAX};
     LyKey *issued = ly_certificate_issue(crypto, key, &request, false, ca, (LyBytes){0}, NULL);
     LyKey *certified = ly_key_new_certified(key, ly_key_blob(issued), NULL);

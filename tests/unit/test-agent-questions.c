@@ -1,5 +1,5 @@
-/* core/agent: what it asks (confirmation, passphrases, signatures, modules), and that replies keep their order
- * whoever answers when. */
+/* core/agent: what it asks (confirmation, passphrases, signatures, modules), and that replies keep their
+ * order whoever answers when. */
 #include "agent-drive.h"
 
 #include "key/read.h"
@@ -32,7 +32,8 @@ static void start(Setup *setup, const LyAgentOptions *options)
     memset(setup, 0, sizeof *setup);
     rig_start(&setup->rig, options);
     setup->client = ly_agent_client_new(setup->rig.agent, NULL);
-    setup->other = ly_agent_client_new(setup->rig.agent, &(LyAgentPeer){.program = "/usr/bin/git < zsh", .pid = 77});
+    setup->other =
+        ly_agent_client_new(setup->rig.agent, &(LyAgentPeer){.program = "/usr/bin/git < zsh", .pid = 77});
     setup->key = new_key(LY_PK_ED25519, 0);
 }
 
@@ -221,7 +222,8 @@ static void test_rules(void)
     LyKey *host = new_key(LY_PK_ED25519, 0);
     ly_key_sign(host, (LyBytes){0}, LY_BYTES("session"), &signature, NULL);
     ly_buf_clear(&setup.out);
-    ly_put_agent_session_bind(&setup.out, ly_key_blob(host), LY_BYTES("session"), ly_buf_bytes(&signature), true);
+    ly_put_agent_session_bind(&setup.out, ly_key_blob(host), LY_BYTES("session"), ly_buf_bytes(&signature),
+                              true);
     g_assert_cmpuint(rig_ask(rig, setup.other, ly_buf_bytes(&setup.out), NULL), ==, S);
     g_assert_true(ly_agent_client_is_forwarded(setup.other));
     rule.confirm = false;
@@ -247,8 +249,9 @@ static void test_rules(void)
 static LyBytes put_ppk(LyBuf *out, LyKey *key, const char *passphrase)
 {
     LY_AUTO(ly_buf_free) LyBuf text = {0};
-    LyKeyWriteOptions options = {.passphrase = ly_bytes_str(passphrase),
-                                 .kdf = {passphrase ? "argon2id" : NULL, .memory_kib = 8, .passes = 1, .lanes = 1}};
+    LyKeyWriteOptions options = {
+        .passphrase = ly_bytes_str(passphrase),
+        .kdf = {passphrase ? "argon2id" : NULL, .memory_kib = 8, .passes = 1, .lanes = 1}};
     LyError error = {0};
     if (!ly_key_write_private(crypto, key, LY_KEY_PPK3, &options, &text, &error))
         g_error("%s", error.message);
@@ -281,8 +284,9 @@ static unsigned reencrypt(Setup *setup)
 
 static uint32_t reencrypt_all(Setup *setup)
 {
-    unsigned type = rig_ask(&setup->rig, setup->other,
-                            text_message(&setup->out, SSH_AGENTC_EXTENSION, "reencrypt-all" PUTTY), &setup->reply);
+    unsigned type =
+        rig_ask(&setup->rig, setup->other,
+                text_message(&setup->out, SSH_AGENTC_EXTENSION, "reencrypt-all" PUTTY), &setup->reply);
     return type == S ? ly_load_u32(setup->reply.data + 1) : UINT32_MAX;
 }
 
@@ -414,7 +418,8 @@ static void test_provider(void)
     Rig *rig = &setup.rig;
     for (size_t i = 0; i < LY_COUNT(paths); i++) {
         rig->held = 0;
-        unsigned type = rig_ask(rig, setup.client, provider_message(&setup.out, 20, paths[i].path, (LyBytes){0}), NULL);
+        unsigned type =
+            rig_ask(rig, setup.client, provider_message(&setup.out, 20, paths[i].path, (LyBytes){0}), NULL);
         g_assert_cmpuint(type, ==, paths[i].allowed ? 0 : F);
         g_assert_cmpuint(rig->held, ==, paths[i].allowed);
         if (paths[i].allowed) {
@@ -426,7 +431,8 @@ static void test_provider(void)
     /* The constraints are those of all keys. */
     LyKey *keys[2] = {ly_key_new_public(crypto, ly_key_blob(setup.key), NULL), new_key(LY_PK_ECDSA, 256)};
     rig->held = 0;
-    rig_ask(rig, setup.client, provider_message(&setup.out, 26, "/usr/lib/a.so", LY_BYTES("\x02\x01\0\0\0\x0a")), NULL);
+    rig_ask(rig, setup.client,
+            provider_message(&setup.out, 26, "/usr/lib/a.so", LY_BYTES("\x02\x01\0\0\0\x0a")), NULL);
     ly_agent_answer_provider(rig->agent, rig->ids[0], true, keys, 2);
     rig_events(rig);
     g_assert_cmpuint(receive(&setup, setup.client), ==, S);
@@ -444,8 +450,9 @@ static void test_provider(void)
     g_assert_cmpuint(ly_agent_count(rig->agent), ==, 0);
     /* Not through a session, not even one that could not be bound. */
     g_assert_cmpuint(do_text(rig, setup.client, SSH_AGENTC_EXTENSION, "session-bind@openssh.com"), ==, 28);
-    g_assert_cmpuint(rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/usr/lib/a.so", (LyBytes){0}), NULL), ==,
-                     F);
+    g_assert_cmpuint(
+        rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/usr/lib/a.so", (LyBytes){0}), NULL), ==,
+        F);
     ly_key_unref(keys[0]);
     ly_key_unref(keys[1]);
     stop(&setup);

@@ -7,7 +7,10 @@ static LyKey *open_ppk(LyBytes text, LyBytes passphrase, LyErrorCode *code)
 }
 
 /* LY_BYTES for static tables. */
-#define M(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+#define M(literal)                                                                                           \
+    {                                                                                                        \
+        (const uint8_t *)(literal), sizeof(literal) - 1                                                      \
+    }
 #define F SSH_AGENT_FAILURE
 #define S SSH_AGENT_SUCCESS
 #define SIGNED SSH_AGENT_SIGN_RESPONSE
@@ -21,8 +24,8 @@ static void test_basics(void)
     static const struct {
         LyPkType type;
         unsigned bits;
-    } types[] = {{LY_PK_ED25519, 0}, {LY_PK_ECDSA, 256}, {LY_PK_ECDSA, 384}, {LY_PK_ECDSA, 521}, {LY_PK_RSA, 1024},
-                 {LY_PK_ED448, 0}};
+    } types[] = {{LY_PK_ED25519, 0}, {LY_PK_ECDSA, 256}, {LY_PK_ECDSA, 384},
+                 {LY_PK_ECDSA, 521}, {LY_PK_RSA, 1024},  {LY_PK_ED448, 0}};
     LyKey *keys[LY_COUNT(types)];
     g_assert_cmpuint(do_list(&rig, client), ==, 0);
     for (size_t i = 0; i < LY_COUNT(types); i++) {
@@ -40,7 +43,8 @@ static void test_basics(void)
     g_assert_cmpuint(do_list(&rig, client), ==, LY_COUNT(types) - 1);
     LyAgentIdentityInfo info;
     g_assert_true(ly_agent_get(rig.agent, 0, &info));
-    g_assert_true(ly_bytes_is(info.comment, "a comment") && !info.confirm && !info.encrypted && info.uses == 2);
+    g_assert_true(ly_bytes_is(info.comment, "a comment") && !info.confirm && !info.encrypted &&
+                  info.uses == 2);
     g_assert_cmpuint(rig_ask(&rig, client, LY_BYTES("\x13"), NULL), ==, S);
     g_assert_cmpuint(do_list(&rig, client), ==, 0);
     for (size_t i = 0; i < LY_COUNT(types); i++)
@@ -48,7 +52,6 @@ static void test_basics(void)
     ly_agent_client_free(client);
     rig_stop(&rig);
 }
-
 
 /* ---- the reply matrix: what OpenSSH's agent says, but for its bugs ---- */
 
@@ -144,7 +147,10 @@ static void test_matrix(void)
         {"unknown extension", M("\x1b\0\0\0\x05maybe"), F, F},
         {"query", M("\x1b\0\0\0\x05query"), SSH_AGENT_EXTENSION_RESPONSE, F},
         {"empty bind", M("\x1b\0\0\0\x18session-bind@openssh.com"), 28, 28},
-        {"add-ppk", M("\x1b\0\0\0\x25" "add-ppk@putty.projects.tartarus.org"), F, F},
+        {"add-ppk",
+         M("\x1b\0\0\0\x25"
+           "add-ppk@putty.projects.tartarus.org"),
+         F, F},
     };
     for (int locked = 0; locked < 2; locked++) {
         Rig rig;
@@ -368,8 +374,8 @@ static size_t valid_requests(LyBuf *messages, LyKey *key, LyKey *other)
     text_message(&messages[n++], SSH_AGENTC_LOCK, "passphrase");
     LY_AUTO(ly_buf_free) LyBuf signature = {0};
     g_assert_true(ly_key_sign(other, (LyBytes){0}, LY_BYTES("session"), &signature, NULL));
-    ly_put_agent_session_bind(&messages[n++], ly_key_blob(other), LY_BYTES("session"), ly_buf_bytes(&signature),
-                              true);
+    ly_put_agent_session_bind(&messages[n++], ly_key_blob(other), LY_BYTES("session"),
+                              ly_buf_bytes(&signature), true);
     text_message(&messages[n], SSH_AGENTC_EXTENSION, "reencrypt@putty.projects.tartarus.org");
     ly_put_string(&messages[n++], ly_key_blob(key));
     text_message(&messages[n++], SSH_AGENTC_EXTENSION, "list-extended@putty.projects.tartarus.org");
