@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/secret.h"
 
-enum { HEADER_LEN = 4, INPUT_LEN = 2048, OUTPUT_KEPT = 64 << 10 };
+enum { HEADER_LEN = 4, INPUT_LEN = 2048, OUTPUT_KEPT = 1024 };
 
 static char *copy_or_null(const char *text)
 {
@@ -244,8 +244,8 @@ void ly_agent_client_process(LyAgentClient *client)
             memmove(input->data, rest.data, after);
         ly_cleanse(input->data + after, before - after);
         input->len = after;
-        if (after == 0 && input->cap > INPUT_LEN)
-            ly_buf_free(input);
+        if (after == 0)
+            ly_buf_free(input); /* thousands of clients may be idle */
     }
     if (!client->paused && client->wants_input) {
         client->wants_input = false;
@@ -255,14 +255,18 @@ void ly_agent_client_process(LyAgentClient *client)
 
 /* ---- bytes in and out ---- */
 
+bool ly_agent_client_is_receiving(LyAgentClient *client)
+{
+    client->wants_input = client->paused;
+    return !client->closed && !client->paused;
+}
+
 uint8_t *ly_agent_client_input(LyAgentClient *client, size_t *len)
 {
     LyBuf *input = &client->input;
     *len = 0;
-    if (client->closed || client->paused) {
-        client->wants_input = client->paused;
+    if (!ly_agent_client_is_receiving(client))
         return NULL;
-    }
     /* An announced length is believed as its bytes come: the buffer doubles. */
     if (input->cap == 0 || input->len == input->cap) {
         size_t need =

@@ -61,6 +61,9 @@ const LyAgentPeer *ly_agent_client_peer(const LyAgentClient *client);
 /* A session-bind@openssh.com said that the connection is forwarded. */
 bool ly_agent_client_is_forwarded(const LyAgentClient *client);
 
+/* Input is wanted: ly_agent_client_input would not give a len of 0. Takes no memory, which input does: idle
+ * clients have no buffer. */
+bool ly_agent_client_is_receiving(LyAgentClient *client);
 /* Where to read into, and how much fits; len 0: too many requests or replies wait, or the client is closed:
  * ask again when something was answered or sent. */
 uint8_t *ly_agent_client_input(LyAgentClient *client, size_t *len);
