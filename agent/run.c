@@ -190,6 +190,7 @@ static bool set_up(Run *run, LyError *error)
                   .lifetime_us = settings->lifetime_us,
                   .log = run->log},
         .fingerprint_hash = settings->hash,
+        .journal = run->journal,
         .used = settings->notify ? key_used : NULL,
         .user = run,
     };

@@ -76,6 +76,7 @@ typedef enum Wait {
     WAIT_OPENER, /* another request asks for the passphrase of the same key */
     WAIT_SIGN,
     WAIT_PROVIDER,
+    WAIT_EXTENSION,
     WAIT_UNTIL /* a failed unlock's delay */
 } Wait;
 

@@ -22,6 +22,7 @@ typedef struct LyAgentOptions {              /* copied; the patterns must live a
     const char *const
         *providers;        /* patterns of PKCS#11 modules that may be loaded, NULL-terminated; NULL: none */
     bool remote_providers; /* also over connections that bound a session (-O allow-remote-pkcs11) */
+    const char *const *extensions; /* names of those that whoever pulls events answers, NULL-terminated; NULL: none */
     uint64_t lifetime_us;  /* of keys that are added without one; 0: they stay */
     size_t max_identities; /* 0: LY_AGENT_IDENTITIES_MAX */
     size_t max_queued;     /* unanswered requests a client may have before it is not read; 0: 64 */
@@ -92,6 +93,7 @@ typedef enum LyAgentEventType {
                             `data`) */
     LY_AGENT_DECRYPT,    /* open `encrypted` with `passphrase` -> ly_agent_answer_decrypt; costs what its KDF
                             costs */
+    LY_AGENT_EXTENSION,  /* one of options.extensions, never while locked -> ly_agent_answer_extension */
     LY_AGENT_PROVIDER,   /* load or unload a PKCS#11 module -> ly_agent_answer_provider */
     LY_AGENT_WITHDRAWN,  /* the question `id` is not asked any more */
     LY_AGENT_USED,       /* a signature was made (for notifications) */
@@ -109,6 +111,7 @@ typedef struct LyAgentEvent { /* views live until the next call of ly_agent_next
                            session; NULL: unknown */
     LyBytes algorithm;  /* SIGN: the signature algorithm's SSH name, for ly_key_sign; a constant */
     LyBytes data;       /* SIGN: what is signed */
+    LyBytes extension, contents;   /* EXTENSION: its name, and what follows it */
     LyBytes encrypted, passphrase; /* DECRYPT: a key file's text (PPK) */
     int attempt;                   /* PASSPHRASE: from 1 */
     LyBytes provider, pin;         /* PROVIDER; SIGN: the module that holds the key, else empty */
@@ -117,7 +120,7 @@ typedef struct LyAgentEvent { /* views live until the next call of ly_agent_next
 } LyAgentEvent;
 
 /* The next event; false when there is none. Call until it returns false, after input, sending, tick and
- * answers. What SIGN, DECRYPT and PROVIDER show lives until the question is answered or withdrawn. */
+ * answers. What SIGN, DECRYPT, EXTENSION and PROVIDER show lives until the question is answered or withdrawn. */
 bool ly_agent_next(LyAgent *agent, LyAgentEvent *event);
 
 /* Answers by the question's id; an id that is withdrawn or unknown is ignored. */
@@ -131,6 +134,9 @@ void ly_agent_answer_decrypt(LyAgent *agent, uint64_t id, LyKey *key, bool wrong
 /* The module's keys (public halves; referenced) become identities with the constraints of the request. When
  * unloading, the engine removes the module's identities itself: `keys` is not looked at. */
 void ly_agent_answer_provider(LyAgent *agent, uint64_t id, bool done, LyKey *const *keys, size_t count);
+
+/* What stands behind the name in EXTENSION_RESPONSE; NULL data: EXTENSION_FAILURE. */
+void ly_agent_answer_extension(LyAgent *agent, uint64_t id, LyBytes contents);
 
 /* --- The identities, for programs --- */
 
