@@ -116,6 +116,19 @@ bool ly_get_cygwin_file(LyBytes text, LyCygwinFile *file, LyError *error)
     return true;
 }
 
+bool ly_get_assuan_file(LyBytes text, LyCygwinFile *file, LyError *error)
+{
+    uint16_t port;
+    if (text.len == 0 || is_blank(text.data[0]) || !take_port(&text, &port) ||
+        text.len != 1 + LY_CYGWIN_SECRET_LEN || text.data[0] != '\n')
+        return ly_error_set(
+            error, LY_ERROR_INVALID,
+            "this is not a libassuan socket file: those hold a port, a line's end and 16 bytes");
+    file->port = port;
+    memcpy(file->secret, text.data + 1, LY_CYGWIN_SECRET_LEN);
+    return true;
+}
+
 /* The handshake. Client: secret, (secret), credentials, (credentials); server: each after the client's. */
 
 enum { STEP_SECRET, STEP_CREDENTIALS, STEP_OVER };

@@ -133,6 +133,30 @@ static void test_file_damaged(void)
     g_assert_false(ly_get_cygwin_file(ly_bytes(padded, sizeof padded), &file, NULL));
 }
 
+static void test_assuan_file(void)
+{
+    static const char text[] = "54321\n"
+                               "0123456789\n\0\xff"
+                               "def";
+    static const char *const refused[] = {
+        "",       "\n0123456789abcdef",     "0\n0123456789abcdef",      "65536\n0123456789abcdef",
+        "port\n", "54321 0123456789abcdef", "54321\n0123456789abcdef0", "54321\r\n0123456789abcdef"};
+    LyCygwinFile file = {0};
+    g_assert_true(ly_get_assuan_file(ly_bytes(text, sizeof text - 1), &file, NULL));
+    g_assert_cmpuint(file.port, ==, 54321);
+    g_assert_cmpmem(file.secret, sizeof file.secret, text + 6, 16);
+    for (size_t len = 0; len < sizeof text - 1; len++) {
+        uint8_t *copy = exact(text, len);
+        g_assert_false(ly_get_assuan_file(ly_bytes(copy, len), &file, NULL));
+        free(copy);
+    }
+    for (size_t i = 0; i < LY_COUNT(refused); i++) {
+        LyError error = {0};
+        g_assert_false(ly_get_assuan_file(ly_bytes_str(refused[i]), &file, &error));
+        g_assert_cmpint(error.code, ==, LY_ERROR_INVALID);
+    }
+}
+
 /* The handshake. */
 
 static const LyCygwinCredentials CLIENT = {.pid = 0x01020304, .uid = 0x000303e8, .gid = 0xfffffffe},
@@ -410,6 +434,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agent-transports/cygwin-file/written", test_file_written);
     g_test_add_func("/agent-transports/cygwin-file/read", test_file_read);
     g_test_add_func("/agent-transports/cygwin-file/damaged", test_file_damaged);
+    g_test_add_func("/agent-transports/assuan-file", test_assuan_file);
     g_test_add_func("/agent-transports/cygwin-handshake/server", test_handshake_server);
     g_test_add_func("/agent-transports/cygwin-handshake/client", test_handshake_client);
     g_test_add_func("/agent-transports/cygwin-handshake/wrong-secret", test_handshake_wrong_secret);
