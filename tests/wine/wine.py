@@ -398,10 +398,10 @@ def file_of_the_user(path):
         expect(state, "system", "its attribute")
     except OSError:
         print(f"# {FOLDER} has no extended attributes: the SYSTEM attribute was not looked at")
-    # Wine keeps ACLs as a mode, and shows every mode with SYSTEM's rights.
+    # Wine keeps ACLs as a mode, gives the group what the user has, and shows every mode with SYSTEM's rights.
     found = re.fullmatch(r"O:(\S+?)(?:G:\S+?)?D:\w*(?:\(A;;FA;;;SY\))?\(A;;FA;;;(\S+?)\)", descriptor)
-    if not found or found.group(1) != found.group(2) or os.stat(path).st_mode & 0o077:
-        raise AssertionError(f"others than its owner have rights to the file: {descriptor}")
+    if not found or found.group(1) != found.group(2) or os.stat(path).st_mode & 0o007:
+        raise AssertionError(f"others than its owner have rights to the file: {descriptor}, {os.stat(path).st_mode:o}")
 
 
 def refused_start(words, *options, status=4):
