@@ -65,7 +65,7 @@ async def asyncssh_cases():
     await agent.sign(keys[0].public_data, b"data", 0)
     REPORT.check("asyncssh: confirm, yes", None)
     await agent.add_keys(keys[:1])
-    async with asyncssh.connect("127.0.0.1", PORT, username=os.environ.get("USER") or "root", agent_path=PATH, client_keys=None, known_hosts=None,
+    async with asyncssh.connect("127.0.0.1", PORT, username=os.environ.get("USER") or "root", agent_path=PATH, known_hosts=None,
                                 config=[], agent_forwarding=True) as connection:
         result = await connection.run("ssh-add -l | grep -c SHA256")
         REPORT.check("asyncssh: login and forwarding", None if result.stdout == "1\n" else repr(result.stdout))
