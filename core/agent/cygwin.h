@@ -22,6 +22,10 @@ bool ly_get_cygwin_file(LyBytes text, LyCygwinFile *file, LyError *error);
 /* It begins as such a file does. */
 bool ly_is_cygwin_file(LyBytes text);
 
+/* libassuan's own form for Windows (gpg4win's S.gpg-agent.ssh): "PORT\n" and 16 raw bytes. The client sends
+ * the bytes once connected, and gets no answer to them. LY_ERROR_INVALID: not such a file. */
+bool ly_get_assuan_file(LyBytes text, LyCygwinFile *file, LyError *error);
+
 typedef struct LyCygwinCredentials {
     int32_t pid;
     uint32_t uid, gid;

@@ -14,9 +14,10 @@ enum { LY_PAGEANT_MESSAGE_MAX = 262144 };
 bool ly_pageant_map_name(uint64_t dw_data, LyBytes data, LyBytes *name, LyError *error);
 /* Copies the request (type and contents, without its length) out of a mapping of `map.len` bytes before
  * anything is parsed: the other process may still write there. LY_ERROR_INVALID: map under 5 bytes, length 0
- * or beyond the map. */
+ * or beyond the map; LY_ERROR_LIMIT: over LY_PAGEANT_MESSAGE_MAX. */
 bool ly_pageant_get_request(LyBytes map, LyBuf *request, LyError *error);
-/* Writes the reply with its length into the map; one that does not fit becomes SSH_AGENT_FAILURE. */
+/* Writes the reply with its length into the map; one that is empty or does not fit becomes SSH_AGENT_FAILURE.
+ * A map under 5 bytes is left alone. */
 void ly_pageant_put_reply(LyBytes reply, uint8_t *map, size_t map_len);
 /* The reply out of a map, as a client: length over 0 and at most map.len - 4. A view. */
 bool ly_pageant_get_reply(LyBytes map, LyBytes *reply, LyError *error);

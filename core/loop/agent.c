@@ -1,13 +1,11 @@
 #include "loop/agent.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/list.h"
 #include "base/memory.h"
-#include "loop/net.h"
 
 #define TIMEOUT_US ((uint64_t)60 * 1000 * 1000)
 
@@ -20,9 +18,12 @@ typedef struct Request {
 
 struct LyAgentConnection {
     LyLoop *loop;
-    char *path;
+    char *where;
     uint64_t timeout_us;
-    LyConnect *connect;
+    LyAgentTransport custom; /* request NULL: a stream */
+    LyTask ask;              /* hands it the first request from the loop */
+    struct Asked *asked;     /* what it has to answer */
+    LyAgentDial *dial;
     int fd;
     LyWatch *watch;
     LyTimer *timer;
@@ -32,6 +33,11 @@ struct LyAgentConnection {
     size_t sent; /* bytes of the first request */
     LyBuf reply; /* with its length in front */
 };
+
+/* A custom agent's answer to come, which may outlive the connection. */
+typedef struct Asked {
+    LyAgentConnection *connection; /* NULL: nobody waits any more */
+} Asked;
 
 /* Completing. A callback may free the connection or make requests, so nothing of ours is touched after the
  * first one. */
@@ -66,8 +72,12 @@ static void complete_all(LyList *requests, const LyError *error)
 
 static void disconnect(LyAgentConnection *connection)
 {
-    ly_connect_cancel(connection->connect);
-    connection->connect = NULL;
+    ly_agent_dial_cancel(connection->dial);
+    connection->dial = NULL;
+    if (connection->asked)
+        connection->asked->connection = NULL;
+    connection->asked = NULL;
+    ly_loop_undefer(connection->loop, &connection->ask);
     ly_watch_free(connection->watch);
     connection->watch = NULL;
     if (connection->fd >= 0)
@@ -89,9 +99,15 @@ static void fail(LyAgentConnection *connection, const LyError *error)
     complete_all(&requests, &copy);
 }
 
+/* "the agent at PATH" for messages. */
 static const char *where(const LyAgentConnection *connection, char *text, size_t room)
 {
-    return ly_printable(ly_bytes_str(connection->path), text, room);
+    static const char at[] = "the agent at ";
+    if (connection->custom.request)
+        return "the application's agent";
+    memcpy(text, at, sizeof at);
+    ly_printable(ly_bytes_str(connection->where), text + sizeof at - 1, room - (sizeof at - 1));
+    return text;
 }
 #define WHERE(connection) where((connection), (char[200]){0}, 200)
 
@@ -99,7 +115,7 @@ static void timed_out(void *user)
 {
     LyAgentConnection *connection = user;
     LyError error;
-    ly_error_set(&error, LY_ERROR_TIMEOUT, "the agent at %s did not answer within %llu ms", WHERE(connection),
+    ly_error_set(&error, LY_ERROR_TIMEOUT, "%s did not answer within %llu ms", WHERE(connection),
                  (unsigned long long)connection->timeout_us / 1000);
     fail(connection, &error);
 }
@@ -119,7 +135,7 @@ static bool send_first(LyAgentConnection *connection)
             break;
         if (count < 0) {
             LyError error;
-            ly_error_set_errno(&error, errno, "cannot write to the agent at %s", WHERE(connection));
+            ly_error_set_errno(&error, errno, "cannot write to %s", WHERE(connection));
             fail(connection, &error);
             return false;
         }
@@ -138,6 +154,10 @@ static void begin(LyAgentConnection *connection)
     if (ly_list_empty(&connection->requests))
         return;
     ly_timer_set(connection->timer, ly_loop_now_us(connection->loop) + connection->timeout_us);
+    if (connection->custom.request) {
+        ly_loop_defer(connection->loop, &connection->ask);
+        return;
+    }
     /* Written when the loop finds the socket writable, so that nobody is called back from within
      * ly_agent_request. */
     ly_watch_set(connection->watch, LY_READABLE | LY_WRITABLE);
@@ -178,9 +198,9 @@ static void receive(LyAgentConnection *connection)
     for (;;) {
         size_t len;
         if (!missing(&connection->reply, &len)) {
-            ly_error_set(&error, LY_ERROR_PROTOCOL,
-                         "the agent at %s sent a message of %u bytes; 1 to %u are allowed", WHERE(connection),
-                         (unsigned)ly_load_u32(connection->reply.data), LY_AGENT_MESSAGE_MAX);
+            ly_error_set(&error, LY_ERROR_PROTOCOL, "%s sent a message of %u bytes; 1 to %u are allowed",
+                         WHERE(connection), (unsigned)ly_load_u32(connection->reply.data),
+                         LY_AGENT_MESSAGE_MAX);
             break;
         }
         if (len == 0) {
@@ -194,13 +214,11 @@ static void receive(LyAgentConnection *connection)
         if (count < 0 && errno == EAGAIN)
             return;
         if (count == 0)
-            ly_error_set(&error, LY_ERROR_DISCONNECT, "the agent at %s closed the connection",
-                         WHERE(connection));
+            ly_error_set(&error, LY_ERROR_DISCONNECT, "%s closed the connection", WHERE(connection));
         else if (count < 0)
-            ly_error_set_errno(&error, errno, "cannot read from the agent at %s", WHERE(connection));
+            ly_error_set_errno(&error, errno, "cannot read from %s", WHERE(connection));
         else if (!asked || connection->sent == 0)
-            ly_error_set(&error, LY_ERROR_PROTOCOL, "the agent at %s sent what nobody asked for",
-                         WHERE(connection));
+            ly_error_set(&error, LY_ERROR_PROTOCOL, "%s sent what nobody asked for", WHERE(connection));
         if (count <= 0 || !asked || connection->sent == 0)
             break;
         ly_buf_added(&connection->reply, (size_t)count);
@@ -220,7 +238,7 @@ static void ready(void *user, unsigned events)
 static void connected(void *user, int fd, const LyError *error)
 {
     LyAgentConnection *connection = user;
-    connection->connect = NULL;
+    connection->dial = NULL;
     if (fd < 0) {
         LyError copy = *error;
         ly_error_prefix(&copy, "no agent");
@@ -230,6 +248,43 @@ static void connected(void *user, int fd, const LyError *error)
     connection->fd = fd;
     connection->watch = ly_watch_new(connection->loop, fd, LY_READABLE, ready, connection);
     begin(connection);
+}
+
+/* The application's agent. */
+
+static void custom_answered(void *user, LyBytes reply, const LyError *error)
+{
+    Asked *asked = user;
+    LyAgentConnection *connection = asked->connection;
+    LyError failure;
+    ly_free(asked);
+    if (!connection)
+        return;
+    connection->asked = NULL;
+    if (error) {
+        fail(connection, error);
+    } else if (reply.len == 0 || reply.len > LY_AGENT_MESSAGE_MAX) {
+        ly_error_set(&failure, LY_ERROR_PROTOCOL, "%s answered with %zu bytes; 1 to %u are allowed",
+                     WHERE(connection), reply.len, LY_AGENT_MESSAGE_MAX);
+        fail(connection, &failure);
+    } else {
+        ly_put_string(&connection->reply, reply);
+        deliver(connection);
+    }
+}
+
+static void custom_ask(void *user)
+{
+    LyAgentConnection *connection = user;
+    Request *request = ly_list_first(&connection->requests, Request, link);
+    LyAgentTransport custom = connection->custom;
+    /* A copy: the request goes when its time is over, or from within the call. */
+    LyBuf message = {0};
+    ly_buf_add(&message, ly_bytes_slice(ly_buf_bytes(&request->message), 4, SIZE_MAX));
+    connection->asked = ly_new(Asked);
+    connection->asked->connection = connection;
+    custom.request(custom.user, ly_buf_bytes(&message), custom_answered, connection->asked);
+    ly_buf_free(&message);
 }
 
 /* The face. */
@@ -244,25 +299,36 @@ static void refuse_all(void *user)
     complete_all(&refused, &error);
 }
 
-LyAgentConnection *ly_agent_connect(LyLoop *loop, const char *where_, uint64_t timeout_us, LyError *error)
+static LyAgentConnection *connection_new(LyLoop *loop, uint64_t timeout_us)
 {
-    const char *path = strcmp(where_, "SSH_AUTH_SOCK") == 0 ? getenv("SSH_AUTH_SOCK") : where_;
-    if (!path || !*path) {
-        ly_error_set(error, LY_ERROR_INVALID, "%s",
-                     path == where_ ? "the path of the agent's socket is empty"
-                                    : "there is no agent to ask: SSH_AUTH_SOCK is not set");
-        return NULL;
-    }
     LyAgentConnection *connection = ly_new(LyAgentConnection);
     connection->loop = loop;
-    connection->path = ly_strdup(path);
     connection->timeout_us = timeout_us ? timeout_us : TIMEOUT_US;
     connection->fd = -1;
     connection->timer = ly_timer_new(loop, timed_out, connection);
     connection->reply = LY_BUF(4 + LY_AGENT_MESSAGE_MAX);
     connection->refuse = (LyTask){.func = refuse_all, .user = connection};
+    connection->ask = (LyTask){.func = custom_ask, .user = connection};
     ly_list_init(&connection->requests);
     ly_list_init(&connection->refused);
+    return connection;
+}
+
+LyAgentConnection *ly_agent_connect(LyLoop *loop, const char *where_, uint64_t timeout_us, LyError *error)
+{
+    const char *resolved = ly_agent_where(where_, error);
+    if (!resolved)
+        return NULL;
+    LyAgentConnection *connection = connection_new(loop, timeout_us);
+    connection->where = ly_strdup(resolved);
+    return connection;
+}
+
+LyAgentConnection *ly_agent_connect_custom(LyLoop *loop, const LyAgentTransport *transport,
+                                           uint64_t timeout_us)
+{
+    LyAgentConnection *connection = connection_new(loop, timeout_us);
+    connection->custom = *transport;
     return connection;
 }
 
@@ -272,14 +338,13 @@ void ly_agent_connection_free(LyAgentConnection *connection)
         return;
     LyList requests, refused;
     LyError error;
-    ly_error_set(&error, LY_ERROR_CANCELLED, "the request to the agent at %s was cancelled",
-                 WHERE(connection));
+    ly_error_set(&error, LY_ERROR_CANCELLED, "the request to %s was cancelled", WHERE(connection));
     disconnect(connection);
     take_all(&connection->requests, &requests);
     take_all(&connection->refused, &refused);
     ly_loop_undefer(connection->loop, &connection->refuse);
     ly_timer_free(connection->timer);
-    ly_free(connection->path);
+    ly_free(connection->where);
     ly_free(connection);
     complete_all(&requests, &error);
     complete_all(&refused, &error);
@@ -299,8 +364,11 @@ void ly_agent_request(LyAgentConnection *connection, LyBytes message, LyAgentDon
     ly_put_string(&request->message, message);
     bool first = ly_list_empty(&connection->requests);
     ly_list_append(&connection->requests, &request->link);
-    if (connection->fd >= 0 && first)
-        begin(connection);
-    else if (connection->fd < 0 && !connection->connect)
-        connection->connect = ly_connect_unix(connection->loop, connection->path, connected, connection);
+    if (connection->fd >= 0 || connection->custom.request) {
+        if (first)
+            begin(connection);
+    } else if (!connection->dial) {
+        /* cannot be refused: `where` was accepted when the connection was made */
+        connection->dial = ly_agent_dial(connection->loop, connection->where, connected, connection, NULL);
+    }
 }
