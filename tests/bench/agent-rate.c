@@ -12,6 +12,7 @@
 
 #include "agent/client.h"
 #include "base/buf.h"
+#include "base/memory.h"
 #include "key/read.h"
 
 enum { CLIENTS_MAX = 64, SAMPLES_MAX = 1 << 20, DATA_LEN = 300 };
