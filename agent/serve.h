@@ -7,6 +7,23 @@
 
 typedef struct Serve Serve;
 
+typedef struct ServeOptions {
+    LyAgentOptions agent;
+    LyHash fingerprint_hash; /* in questions */
+    const struct Journal *journal; /* for `lanyard-agent log` */
+    /* Told of each signature, for notifications; NULL: nobody is. The text lives for the call. */
+    void (*used)(void *user, const char *text);
+    void *user;
+} ServeOptions;
+
+Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options);
+/* Closes all clients. Jobs that still run keep what they need until the loop is freed. */
+void serve_free(Serve *serve);
+/* The engine, for rules, removal and suspension; after changing it, serve_settle. */
+LyAgent *serve_agent(Serve *serve);
+/* Carries out what the engine wants now. */
+void serve_settle(Serve *serve);
+
 /* Takes the descriptor (a Unix socket, or a TCP connection whose Cygwin handshake is done): from now on its
  * bytes are a client's. `peer` is copied; `first`: bytes that were read already. At most 10,000 clients; the
  * rest are closed at once. */

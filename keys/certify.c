@@ -63,7 +63,7 @@ static char *certificate_path(const char *path)
 }
 
 static void put_json(Tool *tool, const char *file, const LyCertificateRequest *request, const LyKey *key,
-                     const LyKey *ca, LyJson *json)
+                     const LyKey *ca, LyBytes line, LyJson *json)
 {
     LyBytes names = request->principals, name;
     ly_json_begin(json, '{');
@@ -79,6 +79,7 @@ static void put_json(Tool *tool, const char *file, const LyCertificateRequest *r
     ly_json_name(json, "valid_before"), ly_json_unsigned(json, request->valid_before);
     json_fingerprint(tool, json, "fingerprint", ly_key_plain_blob(key));
     json_fingerprint(tool, json, "ca", ly_key_plain_blob(ca));
+    ly_json_name(json, "certificate"), ly_json_string(json, ly_bytes_trim(line));
     ly_json_end(json, '}');
 }
 
@@ -108,13 +109,17 @@ static Status write_certificate(Issue *issue, const char *path, const LyKey *cer
     LY_AUTO(ly_buf_free) LyBuf line = {0};
     LY_AUTO_FREE char *out = certificate_path(path);
     ly_key_write_line(certificate, &line);
-    if (strcmp(out, "-") == 0)
+    bool standard = strcmp(out, "-") == 0;
+    if (standard && !issue->tool->json)
         return tool_print(issue->tool, ly_buf_bytes(&line));
-    Status status = output_write(issue->tool, out, FILE_REPLACE, MODE_PUBLIC, ly_buf_bytes(&line));
+    Status status = STATUS_OK;
+    if (!standard)
+        status = output_write(issue->tool, out, FILE_REPLACE, MODE_PUBLIC, ly_buf_bytes(&line));
     if (status != STATUS_OK)
         return status;
     if (issue->tool->json)
-        put_json(issue->tool, out, &issue->request, certificate, issue->ca.key, &issue->json);
+        put_json(issue->tool, out, &issue->request, certificate, issue->ca.key, ly_buf_bytes(&line),
+                 &issue->json);
     else if (!issue->tool->quiet)
         put_sentence(out, &issue->request, &issue->said);
     return STATUS_OK;

@@ -22,3 +22,14 @@ const Command *const commands[] = {
     NULL,
 };
 /* clang-format on */
+
+const Program this_program = {
+    .name = "lanyard-key",
+    .usage = "Usage: lanyard-key COMMAND [OPTION]... [ARGUMENT]...\n"
+             "       lanyard-key ssh-keygen [ARGUMENT]...\n"
+             "       lanyard-key --help | --version\n"
+             "\nMakes, reads, converts and signs with SSH keys in every format.\n"
+             "\nCommands (lanyard-key COMMAND --help says more):\n",
+    .behind = "  ssh-keygen        Take the command line of ssh-keygen\n",
+    .writes_keys = true,
+};

@@ -17,25 +17,38 @@ typedef struct Common {
 
 #define COMMON(field) offsetof(Common, field)
 
-static const Option common_options[] = {
-    {"json", 0, NULL, OPTION_FLAG, COMMON(json), 0, "print JSON"},
-    {"quiet", 'q', NULL, OPTION_FLAG, COMMON(quiet), 0, "print nothing but what was asked for"},
-    {"passphrase-file", 0, "FILE", OPTION_STRING, COMMON(passphrase_file), 0,
-     "the passphrase of what is read is FILE's first line; -: standard input's"},
-    {"passphrase-fd", 0, "FD", OPTION_NUMBER, COMMON(passphrase_fd), 1u << 20,
-     "the same from an open descriptor"},
+#define COMMON_OPTIONS                                                                                       \
+    {"json", 0, NULL, OPTION_FLAG, COMMON(json), 0, "print JSON"},                                           \
+        {"quiet", 'q', NULL, OPTION_FLAG, COMMON(quiet), 0, "print nothing but what was asked for"},         \
+        {"passphrase-file", 0, "FILE", OPTION_STRING, COMMON(passphrase_file), 0,                            \
+         "the passphrase of what is read is FILE's first line; -: standard input's"},                        \
+        {"passphrase-fd", 0, "FD", OPTION_NUMBER, COMMON(passphrase_fd), 1u << 20,                           \
+         "the same from an open descriptor"},                                                                \
+        {"max-kdf-rounds", 0, "N", OPTION_NUMBER, COMMON(max_rounds), 0,                                     \
+         "read files of up to N bcrypt rounds (1000) or PBKDF2 iterations (10000000)"},                      \
+        {"max-kdf-memory", 0, "KIB", OPTION_NUMBER, COMMON(max_memory), 0,                                   \
+         "read files whose Argon2 or scrypt takes up to KIB KiB (1048576)"},                                 \
+        {"help", 'h', NULL, OPTION_FLAG, COMMON(help), 0, "print this text"}
+
+static const Option reading_options[] = {
+    COMMON_OPTIONS,
+    {NULL},
+};
+
+static const Option writing_options[] = {
+    COMMON_OPTIONS,
     {"new-passphrase-file", 0, "FILE", OPTION_STRING, COMMON(new_passphrase_file), 0,
      "the passphrase of what is written"},
     {"new-passphrase-fd", 0, "FD", OPTION_NUMBER, COMMON(new_passphrase_fd), 1u << 20,
      "the same from an open descriptor"},
     {"no-passphrase", 0, NULL, OPTION_FLAG, COMMON(no_passphrase), 0, "write without a passphrase"},
-    {"max-kdf-rounds", 0, "N", OPTION_NUMBER, COMMON(max_rounds), 0,
-     "read files of up to N bcrypt rounds (1000) or PBKDF2 iterations (10000000)"},
-    {"max-kdf-memory", 0, "KIB", OPTION_NUMBER, COMMON(max_memory), 0,
-     "read files whose Argon2 or scrypt takes up to KIB KiB (1048576)"},
-    {"help", 'h', NULL, OPTION_FLAG, COMMON(help), 0, "print this text"},
     {NULL},
 };
+
+const Option *command_common_options(void)
+{
+    return this_program.writes_keys ? writing_options : reading_options;
+}
 
 static size_t count_options(const Option *options)
 {
@@ -60,7 +73,7 @@ static void put_option(const Option *option, LyBuf *out)
     ly_buf_add_format(out, "%*s%s\n", (int)(32 - width), "", option->help);
 }
 
-static void put_options(const char *title, const Option *options, LyBuf *out)
+void options_help(const char *title, const Option *options, LyBuf *out)
 {
     if (!options || !options->name)
         return;
@@ -71,29 +84,27 @@ static void put_options(const char *title, const Option *options, LyBuf *out)
 
 void command_help(const Command *command, LyBuf *out)
 {
-    ly_buf_add_format(out, "Usage: lanyard-key %s [OPTION]...%s%s\n\n%s.\n", command->name,
+    ly_buf_add_format(out, "Usage: %s %s [OPTION]...%s%s\n\n%s.\n", this_program.name, command->name,
                       command->arguments[0] ? " " : "", command->arguments, command->summary);
-    put_options("Options:", command->options, out);
-    put_options("Options of every command:", common_options, out);
+    options_help("Options:", command->options, out);
+    options_help("Options of every command:", command_common_options(), out);
 }
 
 void commands_help(LyBuf *out)
 {
-    ly_buf_add_str(out, "Usage: lanyard-key COMMAND [OPTION]... [ARGUMENT]...\n"
-                        "       lanyard-key ssh-keygen [ARGUMENT]...\n"
-                        "       lanyard-key --help | --version\n"
-                        "\nMakes, reads, converts and signs with SSH keys in every format.\n"
-                        "\nCommands (lanyard-key COMMAND --help says more):\n");
+    ly_buf_add_str(out, this_program.usage);
     for (size_t i = 0; commands[i]; i++)
         ly_buf_add_format(out, "  %-17s %s\n", commands[i]->name, commands[i]->summary);
-    ly_buf_add_format(out, "  %-17s %s\n", "ssh-keygen", "Take the command line of ssh-keygen");
-    put_options("Options of every command:", common_options, out);
+    if (this_program.behind)
+        ly_buf_add_str(out, this_program.behind);
+    options_help("Options of every command:", command_common_options(), out);
 }
 
 /* The command's options, then those of every command. */
 typedef struct Parse {
-    const Command *command;
+    const Option *options, *common_options;
     size_t own, all;
+    bool in_order; /* the first word ends the options */
     void *values;
     Common common;
     LyError error;
@@ -101,7 +112,7 @@ typedef struct Parse {
 
 static const Option *option_at(const Parse *parse, size_t i)
 {
-    return i < parse->own ? &parse->command->options[i] : &common_options[i - parse->own];
+    return i < parse->own ? &parse->options[i] : &parse->common_options[i - parse->own];
 }
 
 static bool set_option(Parse *parse, size_t i, const char *argument)
@@ -137,7 +148,9 @@ static bool set_option(Parse *parse, size_t i, const char *argument)
 static bool parse_options(Parse *parse, int argc, char **argv)
 {
     struct option *longs = ly_new_array(struct option, parse->all + 1);
-    char *shorts = ly_alloc(2 * parse->all + 2), *next = shorts;
+    char *shorts = ly_alloc(2 * parse->all + 3), *next = shorts;
+    if (parse->in_order)
+        *next++ = '+';
     *next++ = ':';
     for (size_t i = 0; i < parse->all; i++) {
         const Option *option = option_at(parse, i);
@@ -209,34 +222,46 @@ static void print_failure(Tool *tool)
     tool_print(tool, ly_buf_bytes(&text));
 }
 
-static Status run(Tool *tool, Parse *parse, int argc, char **argv)
+static Status run(Tool *tool, const Command *command, Parse *parse, int argc, char **argv)
 {
-    const Command *command = parse->command;
     int count = argc - optind;
     if (count < command->least || (command->most >= 0 && count > command->most))
-        return tool_fail(tool, STATUS_USAGE, "%s takes %s: see lanyard-key %s --help", command->name,
-                         command->arguments[0] ? command->arguments : "no arguments", command->name);
+        return tool_fail(tool, STATUS_USAGE, "%s takes %s: see %s %s --help", command->name,
+                         command->arguments[0] ? command->arguments : "no arguments", this_program.name,
+                         command->name);
     Status status = tool_read_sources(tool);
     return status ? status : command->run(tool, parse->values, count, argv + optind);
 }
 
-static void free_lists(const Option *options, char *values)
+void options_clear(const Option *options, void *values)
 {
     for (; options && options->name; options++)
         if (options->kind == OPTION_LIST)
-            ly_free(((StringList *)(void *)(values + options->offset))->items);
+            ly_free(((StringList *)(void *)((char *)values + options->offset))->items);
+}
+
+bool options_parse(const Option *options, void *values, int argc, char **argv, LyError *error)
+{
+    size_t count = count_options(options);
+    Parse parse = {.options = options, .own = count, .all = count, .in_order = true, .values = values};
+    if (parse_options(&parse, argc, argv))
+        return true;
+    *error = parse.error;
+    return false;
 }
 
 Status command_run(Tool *tool, const Command *command, int argc, char **argv)
 {
-    Parse parse = {.command = command, .own = count_options(command->options)};
-    parse.all = parse.own + count_options(common_options);
+    Parse parse = {.options = command->options,
+                   .common_options = command_common_options(),
+                   .own = count_options(command->options)};
+    parse.all = parse.own + count_options(parse.common_options);
     parse.values = ly_alloc(command->values_size ? command->values_size : 1);
     Status status;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         tool->json = tool->json || strcmp(argv[i], "--json") == 0; /* for a bad command line too */
     if (!parse_options(&parse, argc, argv) || !apply_common(tool, &parse.common, &parse.error)) {
-        status = tool_fail(tool, STATUS_USAGE, "%s: see lanyard-key %s --help", parse.error.message,
+        status = tool_fail(tool, STATUS_USAGE, "%s: see %s %s --help", parse.error.message, this_program.name,
                            command->name);
     } else if (parse.common.help) {
         LyBuf text = {0};
@@ -244,16 +269,11 @@ Status command_run(Tool *tool, const Command *command, int argc, char **argv)
         status = tool_print(tool, ly_buf_bytes(&text));
         ly_buf_free(&text);
     } else {
-        status = run(tool, &parse, argc, argv);
+        status = run(tool, command, &parse, argc, argv);
     }
     if (tool->json && !tool->printed && tool->failure.len)
         print_failure(tool);
-    free_lists(command->options, parse.values);
+    options_clear(command->options, parse.values);
     ly_free(parse.values);
     return status;
-}
-
-const Option *command_common_options(void)
-{
-    return common_options;
 }

@@ -40,8 +40,17 @@ typedef struct Command {
     Status (*run)(Tool *tool, void *values, int argc, char **argv);
 } Command;
 
-/* Every subcommand, in the order of --help; ends with NULL. In commands.c. */
+/* Every subcommand, in the order of --help; ends with NULL. In each program's commands.c. */
 extern const Command *const commands[];
+
+/* What the texts of --help say of the program. In each program's commands.c. */
+typedef struct Program {
+    const char *name;   /* "lanyard-key" */
+    const char *usage;  /* the first lines of --help, with a blank line behind each paragraph */
+    const char *behind; /* lines behind the list of commands; NULL: none */
+    bool writes_keys;   /* its commands take --new-passphrase-file and the like */
+} Program;
+extern const Program this_program;
 
 /* Appends the text of --help: of a command, and of the program. */
 void command_help(const Command *command, LyBuf *out);
@@ -51,6 +60,14 @@ const Option *command_common_options(void);
 /* Appends the completion script for "bash", "zsh" or "fish", made from the tables; false for another shell.
  */
 bool commands_completions(const char *shell, LyBuf *out);
+
+/* Appends a section of --help: a title, and a line an option. */
+void options_help(const char *title, const Option *options, LyBuf *out);
+/* Parses a command line that has no subcommand into zeroed `values`, up to the first word that is no option,
+ * which optind tells. LY_ERROR_INVALID with the sentence for the usage. */
+bool options_parse(const Option *options, void *values, int argc, char **argv, LyError *error);
+/* Frees the lists among the values. */
+void options_clear(const Option *options, void *values);
 
 /* Parses argv (argv[0] is the command's name), runs it, and returns the exit status. With --json
  * what fails before it printed anything is printed as {file, error}. */

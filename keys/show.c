@@ -307,9 +307,12 @@ static void show_text(Show *show, const LyKeyEntry *entry, const Warnings *warni
         ly_buf_add_str(out, "\n");
     }
     if (key) {
-        ly_buf_add_str(out, "  comment       ");
-        put_printable(out, ly_key_comment(key));
-        ly_buf_add_str(out, "\n  fingerprint   ");
+        if (ly_key_comment(key).len) {
+            ly_buf_add_str(out, "  comment       ");
+            put_printable(out, ly_key_comment(key));
+            ly_buf_add_str(out, "\n");
+        }
+        ly_buf_add_str(out, "  fingerprint   ");
         ly_key_put_fingerprint(show->tool->crypto, ly_key_plain_blob(key), LY_SHA256, out);
         ly_buf_add_str(out, "\n                ");
         ly_key_put_fingerprint(show->tool->crypto, ly_key_plain_blob(key), LY_MD5, out);

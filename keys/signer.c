@@ -219,7 +219,7 @@ LyKey *signer_certify(Tool *tool, Signer *ca, const LyKey *key, const LyCertific
     return certificate;
 }
 
-static bool digest_fd(int fd, LyDigest *hasher, LyError *error)
+static bool digest_fd(int fd, LyHasher *hasher, LyError *error)
 {
     static const size_t piece = 256u << 10;
     LY_AUTO_FREE uint8_t *bytes = ly_alloc(piece);
@@ -231,8 +231,7 @@ static bool digest_fd(int fd, LyDigest *hasher, LyError *error)
             return ly_error_set_errno(error, errno, "cannot read it");
         if (got == 0)
             return true;
-        if (!ly_digest_add(hasher, ly_bytes(bytes, (size_t)got)))
-            return ly_error_set(error, LY_ERROR_CRYPTO, "libcrypto cannot compute the digest");
+        ly_hasher_update(hasher, ly_bytes(bytes, (size_t)got));
     }
 }
 
@@ -242,12 +241,12 @@ bool file_digest(Tool *tool, const char *path, LyHash hash, uint8_t *digest, LyE
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ly_error_set_errno(error, errno, "cannot open it");
-    LyDigest *hasher = ly_digest_new(tool->crypto, hash);
+    LyHasher *hasher = ly_hasher_new(tool->crypto, hash);
     bool ok = hasher ? digest_fd(fd, hasher, error)
                      : ly_error_set(error, LY_ERROR_CRYPTO, "libcrypto has no %s", ly_hash_name(hash));
-    if (ok && !ly_digest_end(hasher, digest))
+    if (ok && !ly_hasher_finish(hasher, digest))
         ok = ly_error_set(error, LY_ERROR_CRYPTO, "libcrypto cannot compute the digest");
-    ly_digest_free(hasher);
+    ly_hasher_free(hasher);
     if (!standard)
         close(fd);
     return ok;

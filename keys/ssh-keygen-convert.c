@@ -83,7 +83,7 @@ int keygen_export(Keygen *keygen)
     if (!key) {
         status = keygen_load_private(keygen, keygen->file, "Enter passphrase: ", "Load key \"%s\"", NULL,
                                      &private_key);
-        key = ly_key_ref(private_key.key);
+        key = status ? NULL : ly_key_ref(private_key.key);
     }
     if (!status)
         status = write_export(keygen, key);

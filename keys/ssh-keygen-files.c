@@ -59,6 +59,7 @@ static bool read_private(Keygen *keygen, LyBytes text, const char *passphrase, P
         if (!found)
             break;
         out->key = ly_key_ref(entry->key);
+        out->format = entry->format;
         out->has_comment = entry->format != LY_KEY_PEM && entry->format != LY_KEY_PKCS8;
     }
     ly_key_file_clear(&file);

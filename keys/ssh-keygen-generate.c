@@ -197,6 +197,16 @@ int keygen_all_host_keys(Keygen *keygen)
     return any_failed ? KEYGEN_NO : KEYGEN_OK;
 }
 
+/* -p and -c write ssh-keygen's formats: a key that came in another one (PPK, JWK ...) would lose it. */
+static bool may_rewrite(const Keygen *keygen, const PrivateKey *old, const char *command)
+{
+    if (old->format == LY_KEY_OPENSSH || old->format == LY_KEY_PEM || old->format == LY_KEY_PKCS8)
+        return true;
+    keygen_say("%s is a key in the format %s, which ssh-keygen does not write: use lanyard-key %s",
+               keygen->file, ly_key_format_name(old->format), command);
+    return false;
+}
+
 int keygen_change_passphrase(Keygen *keygen)
 {
     int status = KEYGEN_OK;
@@ -209,6 +219,10 @@ int keygen_change_passphrase(Keygen *keygen)
                                  NULL, &old);
     if (status)
         return status;
+    if (!may_rewrite(keygen, &old, "passphrase")) {
+        keygen_private_clear(&old);
+        return KEYGEN_FATAL;
+    }
     LY_AUTO(ly_buf_free) LyBuf comment = {0};
     if (old.has_comment)
         printf("Key has comment '%s'\n", keygen_visible(ly_key_comment(old.key), &comment));
@@ -286,7 +300,7 @@ int keygen_change_comment(Keygen *keygen)
     status = keygen_load_private(keygen, keygen->file, "Enter passphrase: ", "Cannot load private key \"%s\"",
                                  keygen->new_passphrase, &old);
     if (!status)
-        status = change_comment(keygen, &old);
+        status = may_rewrite(keygen, &old, "comment") ? change_comment(keygen, &old) : KEYGEN_FATAL;
     keygen_private_clear(&old);
     return status;
 }

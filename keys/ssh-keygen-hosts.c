@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/base64.h"
 #include "files.h"
 #include "key/edit.h"
 #include "ssh-keygen-private.h"
@@ -24,10 +25,17 @@ static LyBytes without_end(LyBytes line)
     return line;
 }
 
+/* Neither a blank line, nor a remark, nor "names type base64" whose blob is of that type, known here or not.
+ */
 static bool is_malformed(const LyHostLine *line)
 {
     LyBytes text = ly_bytes_trim(line->line);
-    return !line->understood && text.len && text.data[0] != '#';
+    if (!line->understood)
+        return text.len && text.data[0] != '#';
+    LY_AUTO(ly_buf_free) LyBuf blob = {0};
+    bool decoded = ly_base64_decode(&blob, line->base64, false);
+    LyReader reader = ly_reader(ly_buf_bytes(&blob));
+    return !decoded || !ly_bytes_equal(ly_get_string(&reader), line->type);
 }
 
 /* -F -l */
@@ -107,8 +115,8 @@ static void say_kept(void *user, const LyHostLine *line)
         memchr(line->hosts.data, '!', line->hosts.len) == NULL)
         return;
     if (line->understood)
-        keygen_say("%s:%u: ignoring host name with wildcard: %.*s", hosts->path, line->number,
-                   (int)LY_MIN(line->hosts.len, (size_t)64), (const char *)line->hosts.data);
+        keygen_say("%s:%u: ignoring host name with wildcard: %s", hosts->path, line->number,
+                   LY_PRINTABLE(ly_bytes_slice(line->hosts, 0, 64)));
 }
 
 /* What is not a line of a known_hosts file keeps it from being changed. */

@@ -161,8 +161,10 @@ int keygen_check_krl(Keygen *keygen, int argc, char **argv)
         ly_buf_free(&text);
     }
     int status = KEYGEN_OK;
-    for (int i = 0; i < argc && status != KEYGEN_FATAL; i++)
-        status = LY_MAX(status, check_one(keygen, krl, argv[i]));
+    for (int i = 0; i < argc && status != KEYGEN_FATAL; i++) {
+        int one = check_one(keygen, krl, argv[i]);
+        status = LY_MAX(status, one);
+    }
     ly_krl_free(krl);
     return status;
 }

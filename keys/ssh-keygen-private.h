@@ -63,6 +63,7 @@ const char *keygen_home(void);
 typedef struct PrivateKey {
     LyKey *key;
     char *passphrase; /* that opened it; "" when none was needed. Secret memory */
+    LyKeyFormat format;
     bool has_comment; /* the format has room for one */
 } PrivateKey;
 /* Reads a private key, asking with `prompt` where -P does not say (`second`, too, may be NULL); failures are

@@ -37,6 +37,13 @@ static char *line_comment(const LyKeyEntry *entry)
     return prefix.len ? keygen_comment(prefix) : NULL;
 }
 
+/* The comment that an unencrypted private key's own format carries. Malloced; NULL: none. */
+static char *private_comment(const LyKeyEntry *entry)
+{
+    bool has_room = entry->format != LY_KEY_PEM && entry->format != LY_KEY_PKCS8;
+    return entry->key && !entry->encrypted && has_room ? keygen_comment(ly_key_comment(entry->key)) : NULL;
+}
+
 /* The keys of a file of lines, of several keys, or of standard input. */
 static bool print_entries(Keygen *keygen, const LyKeyFile *file)
 {
@@ -45,9 +52,7 @@ static bool print_entries(Keygen *keygen, const LyKeyFile *file)
         const LyKeyEntry *entry = &file->entries[i];
         if (!entry->key)
             continue;
-        LY_AUTO_FREE char *comment = entry->has_private && !entry->encrypted
-                                         ? keygen_comment(ly_key_comment(entry->key))
-                                         : line_comment(entry);
+        LY_AUTO_FREE char *comment = entry->has_private ? private_comment(entry) : line_comment(entry);
         print_fingerprint(keygen, entry->key, comment);
         any = true;
     }
@@ -62,8 +67,8 @@ static int print_private(Keygen *keygen, const LyKeyEntry *entry)
     LyKey *key = keygen_load_public(keygen, keygen->file, &comment, &error);
     if (!key)
         return keygen_fatal("%s is not a key file.", keygen->file);
-    if (!comment && entry->key && !entry->encrypted)
-        comment = keygen_comment(ly_key_comment(entry->key));
+    if (!comment)
+        comment = private_comment(entry);
     print_fingerprint(keygen, key, comment);
     ly_key_unref(key);
     ly_free(comment);
@@ -131,7 +136,8 @@ static bool is_known(LyBytes name, bool critical)
                                         "permit-port-forwarding", "permit-pty",
                                         "permit-user-rc",         "no-touch-required"};
     if (critical)
-        return ly_bytes_is(name, "force-command") || ly_bytes_is(name, "source-address");
+        return ly_bytes_is(name, "force-command") || ly_bytes_is(name, "source-address") ||
+               ly_bytes_is(name, "verify-required");
     for (size_t i = 0; i < LY_COUNT(flags); i++)
         if (ly_bytes_is(name, flags[i]))
             return true;
@@ -150,7 +156,7 @@ static void print_options(const char *title, LyBytes options, bool critical)
         printf("                %s", keygen_visible(name, &shown));
         if (is_known(name, critical) && (critical || !data.len)) {
             LyReader inside = ly_reader(data);
-            if (critical)
+            if (data.len)
                 printf(" %s", keygen_visible(ly_get_string(&inside), &shown));
         } else if (data.len) {
             printf(" UNKNOWN OPTION: ");

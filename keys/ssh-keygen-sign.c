@@ -271,7 +271,7 @@ static bool verify(Keygen *keygen, LySshsig *sshsig, bool check_signer, uint64_t
         return false;
     bool allowed = ly_allowed_signers_check(keygen->crypto, ly_buf_bytes(&signers), ly_bytes_str(keygen->id),
                                             names, key, when, &error);
-    if (!allowed && keygen->verbose)
+    if (!allowed)
         keygen_say("%s", error.message);
     return allowed;
 }

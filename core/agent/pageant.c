@@ -58,7 +58,7 @@ static bool check_length(LyBytes map, const char *what, uint32_t *length, LyErro
 
 bool ly_pageant_get_request(LyBytes map, LyBuf *request, LyError *error)
 {
-    uint32_t len;
+    uint32_t len = 0;
     if (!check_length(map, "request", &len, error))
         return false;
     uint8_t *room = ly_buf_room(request, len);
@@ -82,7 +82,7 @@ void ly_pageant_put_reply(LyBytes reply, uint8_t *map, size_t map_len)
 
 bool ly_pageant_get_reply(LyBytes map, LyBytes *reply, LyError *error)
 {
-    uint32_t len;
+    uint32_t len = 0;
     if (!check_length(map, "reply", &len, error))
         return false;
     *reply = ly_bytes_slice(map, LENGTH_LEN, len);

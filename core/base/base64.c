@@ -41,18 +41,20 @@ static const uint8_t values[256] = {
     34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 0,  0,  0,  0,  0,
 };
 
-/* The bytes that the text decodes to, if it is well-formed; never fewer than are written before damage shows.
- */
-static size_t room_for(LyBytes text, bool skip_space)
+/* At least as many bytes as are written before damage shows. Blanks and padding are counted only where the
+ * buffer's limit makes it matter: the result is then at most one more than a well-formed text gives. */
+static size_t room_for(const LyBuf *out, LyBytes text)
 {
-    size_t spaces = 0, padding = 0;
+    size_t limit = out->limit ? out->limit : LY_BUF_LIMIT, most = text.len / 4 * 3;
+    if (out->len <= limit && most <= limit - out->len)
+        return most;
+    size_t blanks = 0, padding = 0;
     for (size_t i = 0; i < text.len; i++) {
-        uint8_t value = values[text.data[i]];
-        spaces += skip_space && value == SPACE;
-        padding += value == PAD;
+        blanks += values[text.data[i]] == SPACE;
+        padding += values[text.data[i]] == PAD;
     }
     padding = LY_MIN(padding, (size_t)2);
-    return (text.len - spaces - padding) / 4 * 3 + (padding ? 2 : 0);
+    return (text.len - blanks - padding) / 4 * 3 + (padding ? 2 : 0);
 }
 
 bool ly_base64_decode(LyBuf *out, LyBytes text, bool skip_space)
@@ -60,7 +62,7 @@ bool ly_base64_decode(LyBuf *out, LyBytes text, bool skip_space)
     size_t digits = 0, padding = 0, len = 0;
     uint32_t group = 0;
     const uint8_t *in = text.data, *end = in + text.len;
-    uint8_t *to = ly_buf_room(out, room_for(text, skip_space));
+    uint8_t *to = ly_buf_room(out, room_for(out, text));
     if (out->failed)
         return false;
     for (; in < end; in++) {

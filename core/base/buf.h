@@ -31,7 +31,7 @@ static inline void ly_buf_added(LyBuf *buf, size_t len)
 }
 void ly_buf_add(LyBuf *buf, LyBytes bytes);
 void ly_buf_add_str(LyBuf *buf, const char *text);
-void ly_buf_add_format(LyBuf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ly_buf_add_format(LyBuf *buf, const char *format, ...) LY_PRINTF(2, 3);
 /* Removes `len` bytes from the front (moves the rest down). */
 void ly_buf_drop(LyBuf *buf, size_t len);
 static inline LyBytes ly_buf_bytes(const LyBuf *buf)

@@ -13,6 +13,14 @@ typedef struct LyBytes {
     size_t len;
 } LyBytes;
 
+/* For functions that take a format and its arguments. MinGW's "printf" would mean Microsoft's formats, which
+ * know no %zu; its own functions (__USE_MINGW_ANSI_STDIO) take the usual ones. */
+#ifdef __MINGW32__
+#define LY_PRINTF(format_index, first) __attribute__((format(gnu_printf, format_index, first)))
+#else
+#define LY_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
+#endif
+
 #define LY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define LY_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define LY_MAX(a, b) ((a) > (b) ? (a) : (b))

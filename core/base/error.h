@@ -32,12 +32,12 @@ typedef struct LyError {
 
 /* Fills *error (NULL is fine) and returns false, so that `return ly_error_set(...)` reads well. */
 bool ly_error_set(LyError *error, LyErrorCode code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    LY_PRINTF(3, 4);
 /* The same with errno's text appended: "cannot open /x: No such file or directory". */
 bool ly_error_set_errno(LyError *error, int system, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    LY_PRINTF(3, 4);
 /* Puts "PREFIX: " before the message. Returns false. */
-bool ly_error_prefix(LyError *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool ly_error_prefix(LyError *error, const char *format, ...) LY_PRINTF(2, 3);
 
 /* Printable form of a peer's bytes for messages and logs: control bytes, ESC, C1 and invalid UTF-8 become
  * \xNN. Writes at most `room` bytes with NUL and returns `text`. Use through LY_PRINTABLE(bytes) inside a

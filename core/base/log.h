@@ -2,6 +2,8 @@
 #ifndef LY_BASE_LOG_H
 #define LY_BASE_LOG_H
 
+#include "base/bytes.h"
+
 typedef enum LyLogLevel { LY_LOG_ERROR, LY_LOG_WARNING, LY_LOG_INFO, LY_LOG_DEBUG, LY_LOG_TRACE } LyLogLevel;
 
 typedef struct LyLog {
@@ -12,6 +14,6 @@ typedef struct LyLog {
 
 /* `log` may be NULL. Peers' bytes go through LY_PRINTABLE first. */
 void ly_log(const LyLog *log, LyLogLevel level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    LY_PRINTF(3, 4);
 
 #endif

@@ -17,7 +17,7 @@ void ly_free(void *memory);
 /* A NUL-terminated copy; the caller frees it. NULL stays NULL. */
 char *ly_strdup(const char *text);
 char *ly_bytes_dup_str(LyBytes bytes);
-char *ly_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *ly_format(const char *format, ...) LY_PRINTF(1, 2);
 
 /* Overwrites memory in a way the compiler does not remove. */
 void ly_cleanse(void *memory, size_t len);

@@ -1,11 +1,9 @@
 #include "base/secret.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/memory.h"
+#include "base/secret-private.h"
 
 /* An arena is [guard page | blocks | guard page]; each block starts with a header. Blocks are few and small,
  * so first fit with merging of free neighbours is enough. */
@@ -25,27 +23,18 @@ typedef struct Arena {
 
 /* The arenas belong to the process, like malloc's own: locking is per process, and this holds no state a user
  * could share. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Arena *arenas;
 static bool all_locked = true;
 
 static Arena *arena_new(size_t need)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = ly_secret_page_len();
     size_t len = LY_MAX(ARENA_LEN, (need + sizeof(Block) + page - 1) / page * page);
-    uint8_t *map = mmap(NULL, len + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (map == MAP_FAILED || mprotect(map + page, len, PROT_READ | PROT_WRITE) != 0)
-        abort();
-    if (mlock(map + page, len) != 0)
-        all_locked = false;
-#ifdef MADV_DONTDUMP
-    madvise(map + page, len, MADV_DONTDUMP);
-#endif
-#ifdef MADV_WIPEONFORK
-    madvise(map + page, len, MADV_WIPEONFORK);
-#endif
+    bool locked = false;
+    uint8_t *start = ly_secret_map(len, &locked);
+    all_locked = all_locked && locked;
     Arena *arena = ly_new(Arena);
-    *arena = (Arena){.next = arenas, .start = map + page, .len = len};
+    *arena = (Arena){.next = arenas, .start = start, .len = len};
     *(Block *)(void *)arena->start = (Block){.len = len - sizeof(Block)};
     arenas = arena;
     return arena;
@@ -83,13 +72,13 @@ void *ly_secret_alloc(size_t len)
     if (len > LARGEST)
         abort();
     len = LY_MAX((len + 15) / 16 * 16, (size_t)16);
-    pthread_mutex_lock(&lock);
+    ly_secret_enter();
     void *memory = NULL;
     for (Arena *arena = arenas; arena && !memory; arena = arena->next)
         memory = take(arena, len);
     if (!memory)
         memory = take(arena_new(len), len);
-    pthread_mutex_unlock(&lock);
+    ly_secret_leave();
     return memory;
 }
 
@@ -98,10 +87,10 @@ void ly_secret_free(void *memory)
     if (!memory)
         return;
     Block *block = (Block *)memory - 1;
-    pthread_mutex_lock(&lock);
+    ly_secret_enter();
     ly_cleanse(memory, block->len);
     block->used = 0;
-    pthread_mutex_unlock(&lock);
+    ly_secret_leave();
 }
 
 LyBytes ly_secret_copy(LyBytes bytes)
@@ -114,8 +103,8 @@ LyBytes ly_secret_copy(LyBytes bytes)
 
 bool ly_secret_locked(void)
 {
-    pthread_mutex_lock(&lock);
+    ly_secret_enter();
     bool locked = all_locked;
-    pthread_mutex_unlock(&lock);
+    ly_secret_leave();
     return locked;
 }

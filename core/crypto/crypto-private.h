@@ -9,7 +9,7 @@
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
 
-/* All is set by ly_crypto_new and only read afterwards, but for the count: so threads share it without a
+/* All is set by ly_crypto_new and only read afterwards, but for the atomic ones: so threads share it without a
  * lock. */
 struct LyCrypto {
     unsigned refs; /* atomic */
@@ -17,8 +17,7 @@ struct LyCrypto {
     OSSL_PROVIDER *standard, *legacy; /* legacy may be NULL */
     EVP_MD *digest[LY_HASH_COUNT];
     EVP_MAC *hmac, *poly1305;
-    EVP_CIPHER *chacha20;
-    bool has_mlkem;
+    int mlkem; /* atomic; asked at first use: 0 not yet, 1 there, -1 not there */
 };
 
 /* Sets LY_ERROR_CRYPTO with "libcrypto cannot `action`: reason" and empties this thread's OpenSSL error

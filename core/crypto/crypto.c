@@ -57,10 +57,8 @@ static bool set_up(LyCrypto *crypto, unsigned flags, LyError *error)
     }
     crypto->hmac = EVP_MAC_fetch(crypto->library, "HMAC", NULL);
     crypto->poly1305 = EVP_MAC_fetch(crypto->library, "POLY1305", NULL);
-    crypto->chacha20 = EVP_CIPHER_fetch(crypto->library, "ChaCha20", NULL);
-    if (!crypto->hmac || !crypto->poly1305 || !crypto->chacha20)
-        return ly_crypto_failed(error, "find HMAC, ChaCha20 and Poly1305");
-    crypto->has_mlkem = has_key_type(crypto->library, "ML-KEM-768");
+    if (!crypto->hmac || !crypto->poly1305)
+        return ly_crypto_failed(error, "find HMAC and Poly1305");
     return true;
 }
 
@@ -89,13 +87,17 @@ void ly_crypto_unref(LyCrypto *crypto)
         EVP_MD_free(crypto->digest[hash]);
     EVP_MAC_free(crypto->hmac);
     EVP_MAC_free(crypto->poly1305);
-    EVP_CIPHER_free(crypto->chacha20);
     if (crypto->legacy)
         OSSL_PROVIDER_unload(crypto->legacy);
     if (crypto->standard)
         OSSL_PROVIDER_unload(crypto->standard);
     OSSL_LIB_CTX_free(crypto->library);
     ly_free(crypto);
+}
+
+void ly_crypto_leave_thread(LyCrypto *crypto)
+{
+    OPENSSL_thread_stop_ex(crypto->library);
 }
 
 bool ly_crypto_has_legacy(const LyCrypto *crypto)
@@ -105,7 +107,14 @@ bool ly_crypto_has_legacy(const LyCrypto *crypto)
 
 bool ly_crypto_has_mlkem(const LyCrypto *crypto)
 {
-    return crypto->has_mlkem;
+    /* The first question about key types costs libcrypto half a millisecond: programs that only read keys are
+     * spared it. */
+    int *known = (int *)&crypto->mlkem, answer = __atomic_load_n(known, __ATOMIC_RELAXED);
+    if (answer == 0) {
+        answer = has_key_type(crypto->library, "ML-KEM-768") ? 1 : -1;
+        __atomic_store_n(known, answer, __ATOMIC_RELAXED);
+    }
+    return answer > 0;
 }
 
 bool ly_crypto_has_aes_instructions(void)

@@ -21,6 +21,9 @@ typedef enum LyCryptoFlags {
 LyCrypto *ly_crypto_new(unsigned flags, LyError *error);
 LyCrypto *ly_crypto_ref(LyCrypto *crypto);
 void ly_crypto_unref(LyCrypto *crypto);
+/* For a thread that is not ours (a pool's) and may outlive the object: gives back what libcrypto keeps for the
+ * thread. Called when the thread has done its piece of work. */
+void ly_crypto_leave_thread(LyCrypto *crypto);
 bool ly_crypto_has_legacy(const LyCrypto *crypto);
 /* The linked OpenSSL has ML-KEM-768 (>= 3.5). */
 bool ly_crypto_has_mlkem(const LyCrypto *crypto);

@@ -38,39 +38,6 @@ bool ly_hash(LyCrypto *crypto, LyHash hash, const LyBytes *parts, size_t count, 
     return ok;
 }
 
-/* libcrypto's context is all that it holds. */
-LyDigest *ly_digest_new(LyCrypto *crypto, LyHash hash)
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (context && EVP_DigestInit_ex2(context, crypto->digest[hash], NULL))
-        return (LyDigest *)context;
-    ERR_clear_error();
-    EVP_MD_CTX_free(context);
-    return NULL;
-}
-
-static bool clean(bool ok)
-{
-    if (!ok)
-        ERR_clear_error();
-    return ok;
-}
-
-bool ly_digest_add(LyDigest *digest, LyBytes piece)
-{
-    return piece.len == 0 || clean(EVP_DigestUpdate((EVP_MD_CTX *)digest, piece.data, piece.len));
-}
-
-bool ly_digest_end(LyDigest *digest, uint8_t *bytes)
-{
-    return clean(EVP_DigestFinal_ex((EVP_MD_CTX *)digest, bytes, NULL));
-}
-
-void ly_digest_free(LyDigest *digest)
-{
-    EVP_MD_CTX_free((EVP_MD_CTX *)digest);
-}
-
 bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, size_t count, uint8_t *mac)
 {
     OSSL_PARAM params[] = {

@@ -14,12 +14,6 @@ const char *ly_hash_name(LyHash hash); /* "sha256" ... */
  * fails. */
 LY_MUST_CHECK bool ly_hash(LyCrypto *crypto, LyHash hash, const LyBytes *parts, size_t count,
                            uint8_t *digest);
-/* The digest of what comes in pieces. NULL or false only if libcrypto fails. */
-typedef struct LyDigest LyDigest;
-LyDigest *ly_digest_new(LyCrypto *crypto, LyHash hash);
-LY_MUST_CHECK bool ly_digest_add(LyDigest *digest, LyBytes piece);
-LY_MUST_CHECK bool ly_digest_end(LyDigest *digest, uint8_t *bytes); /* once */
-void ly_digest_free(LyDigest *digest);                              /* NULL is fine */
 LY_MUST_CHECK bool ly_hmac(LyCrypto *crypto, LyHash hash, LyBytes key, const LyBytes *parts, size_t count,
                            uint8_t *mac);
 

@@ -49,7 +49,7 @@ void ly_kex_names(const LyCrypto *crypto, bool only_default, LyBuf *out)
     for (size_t i = 0; i < LY_COUNT(methods); i++) {
         if (only_default && !methods[i].by_default)
             continue;
-        if (methods[i].kind == LY_KEX_MLKEM768X25519 && !crypto->has_mlkem)
+        if (methods[i].kind == LY_KEX_MLKEM768X25519 && !ly_crypto_has_mlkem(crypto))
             continue;
         ly_buf_add_str(out, separator);
         ly_buf_add_str(out, methods[i].name);
@@ -59,7 +59,7 @@ void ly_kex_names(const LyCrypto *crypto, bool only_default, LyBuf *out)
 
 LyKex *ly_kex_new(LyCrypto *crypto, const LyKexInfo *info, LyError *error)
 {
-    if (info->kind == LY_KEX_MLKEM768X25519 && !crypto->has_mlkem) {
+    if (info->kind == LY_KEX_MLKEM768X25519 && !ly_crypto_has_mlkem(crypto)) {
         ly_error_set(error, LY_ERROR_UNSUPPORTED, "%s needs OpenSSL 3.5 or later", info->name);
         return NULL;
     }

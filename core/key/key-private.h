@@ -53,7 +53,7 @@ LyKey *ly_key_new_numbers(LyCrypto *crypto, const LyKeyNumbers *numbers, LyBytes
 void ly_key_get_numbers(const LyKey *key, LyKeyNumbers *numbers);
 /* Gives a new key its comment, before anybody else knows the key. */
 void ly_key_set_comment(LyKey *key, LyBytes comment);
-/* The EVP side of the key, made at first use; borrowed. */
-LyPk *ly_key_pk(LyKey *key, LyError *error);
+/* The EVP side of the key, made at first use; a reference, because ly_key_forget may come at any time. */
+LyPk *ly_key_take_pk(LyKey *key, LyError *error);
 
 #endif

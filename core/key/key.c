@@ -308,26 +308,36 @@ static LyPk *make_pk(const LyKey *key, LyError *error)
     return NULL;
 }
 
-LyPk *ly_key_pk(LyKey *key, LyError *error)
+LyPk *ly_key_take_pk(LyKey *key, LyError *error)
 {
     pthread_mutex_lock(&key->lock);
     if (!key->pk)
         key->pk = make_pk(key, error);
-    LyPk *pk = key->pk;
+    LyPk *pk = key->pk ? ly_pk_ref(key->pk) : NULL;
     pthread_mutex_unlock(&key->lock);
     return pk;
+}
+
+void ly_key_forget(LyKey *key)
+{
+    pthread_mutex_lock(&key->lock);
+    LyPk *pk = key->pk;
+    key->pk = NULL;
+    pthread_mutex_unlock(&key->lock);
+    ly_pk_unref(pk);
 }
 
 bool ly_key_check(LyKey *key, LyError *error)
 {
     if (!ly_key_is_private(key))
         return ly_error_set(error, LY_ERROR_INVALID, "the %s key has no private half here", key->type->name);
-    LyPk *pk = ly_key_pk(key, error);
-    if (!pk)
-        return false;
     pthread_mutex_lock(&key->lock);
-    bool good = key->checked || ly_pk_check(pk, error);
-    key->checked = good;
+    if (!key->checked) {
+        if (!key->pk)
+            key->pk = make_pk(key, error);
+        key->checked = key->pk && ly_pk_check(key->pk, error);
+    }
+    bool good = key->checked;
     pthread_mutex_unlock(&key->lock);
     return good;
 }

@@ -42,6 +42,10 @@ bool ly_key_equal_public(const LyKey *a, const LyKey *b);
 /* Private and public halves belong together (ly_pk_check); done once, remembered. */
 bool ly_key_check(LyKey *key, LyError *error);
 
+/* Gives back libcrypto's form of the key, which is several times the key's size; it is made again at the next
+ * use. At any time, from any thread, also while another signs with the key. */
+void ly_key_forget(LyKey *key);
+
 /* Signs with a signature algorithm's SSH name (plain or the certificate's, they sign alike); empty: the
  * type's best (rsa-sha2-512 for RSA). Appends the signature blob: string algorithm, string signature. Checks
  * the halves first. Thread-safe; RSA takes about a millisecond: large programs do it in a job. */

@@ -22,7 +22,10 @@ bool ly_key_sign(LyKey *key, LyBytes algorithm, LyBytes message, LyBuf *signatur
     if (!ly_key_check(key, error))
         return false;
     LY_AUTO(ly_buf_free) LyBuf raw = {0};
-    if (!ly_pk_sign(ly_key_pk(key, NULL), info->hash, message, &raw, error))
+    LyPk *pk = ly_key_take_pk(key, error);
+    bool good = pk && ly_pk_sign(pk, info->hash, message, &raw, error);
+    ly_pk_unref(pk);
+    if (!good)
         return false;
     ly_put_cstring(signature, info->signature);
     ly_put_string(signature, ly_buf_bytes(&raw));
@@ -47,6 +50,22 @@ static const LySignatureAlgorithm *find_allowed(const LyKey *key, LyBytes allowe
     return NULL;
 }
 
+/* A security key signs the digests of its application and of the message, with flags and counter between. */
+static bool verify_sk(const LyKey *key, const LyPk *pk, LyBytes message, LyBytes raw, LyBytes tail,
+                      LyError *error)
+{
+    LyKeyNumbers numbers = {.type = key->type};
+    LyReader plain = ly_reader(key->plain);
+    ly_get_string(&plain);
+    ly_key_get_public_fields(&plain, &numbers);
+    uint8_t signed_bytes[32 + 5 + 32];
+    memcpy(signed_bytes + 32, tail.data, 5);
+    if (!ly_hash(key->crypto, LY_SHA256, &numbers.application, 1, signed_bytes) ||
+        !ly_hash(key->crypto, LY_SHA256, &message, 1, signed_bytes + 37))
+        return ly_error_set(error, LY_ERROR_CRYPTO, "libcrypto cannot compute SHA-256");
+    return ly_pk_verify(pk, LY_SHA256, ly_bytes(signed_bytes, sizeof signed_bytes), raw, error);
+}
+
 bool ly_key_verify(LyKey *key, LyBytes allowed, LyBytes message, LyBytes signature, uint8_t *sk_flags,
                    LyError *error)
 {
@@ -61,24 +80,11 @@ bool ly_key_verify(LyKey *key, LyBytes allowed, LyBytes message, LyBytes signatu
         return ly_error_set(error, LY_ERROR_VERIFY,
                             "the signature algorithm \"%s\" is not allowed for this %s key",
                             LY_PRINTABLE(name), key->type_name);
-    LyPk *pk = ly_key_pk(key, error);
-    if (!pk)
-        return false;
-    if (!key->type->sk)
-        return ly_pk_verify(pk, info->hash, message, raw, error);
-
-    LyKeyNumbers numbers = {.type = key->type};
-    LyReader plain = ly_reader(key->plain);
-    ly_get_string(&plain);
-    ly_key_get_public_fields(&plain, &numbers);
-    uint8_t signed_bytes[32 + 5 + 32];
-    memcpy(signed_bytes + 32, sk_tail.data, 5);
-    if (!ly_hash(key->crypto, LY_SHA256, &numbers.application, 1, signed_bytes) ||
-        !ly_hash(key->crypto, LY_SHA256, &message, 1, signed_bytes + 37))
-        return ly_error_set(error, LY_ERROR_CRYPTO, "libcrypto cannot compute SHA-256");
-    if (!ly_pk_verify(pk, LY_SHA256, ly_bytes(signed_bytes, sizeof signed_bytes), raw, error))
-        return false;
-    if (sk_flags)
+    LyPk *pk = ly_key_take_pk(key, error);
+    bool good = pk && (key->type->sk ? verify_sk(key, pk, message, raw, sk_tail, error)
+                                     : ly_pk_verify(pk, info->hash, message, raw, error));
+    ly_pk_unref(pk);
+    if (good && key->type->sk && sk_flags)
         *sk_flags = sk_tail.data[0];
-    return true;
+    return good;
 }

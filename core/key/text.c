@@ -5,13 +5,28 @@
 
 #include "base/names.h"
 
+/* Where the first of two bytes stands, or the length. In pieces, so that one that is far away does not cost a
+ * search of the whole text for each of the other. */
+static size_t first_of(LyBytes text, char a, char b)
+{
+    enum { PIECE = 256 };
+    for (size_t at = 0; at < text.len; at += PIECE) {
+        LyBytes piece = ly_bytes_slice(text, at, PIECE);
+        const uint8_t *found = memchr(piece.data, a, piece.len);
+        if (found)
+            piece.len = (size_t)(found - piece.data);
+        const uint8_t *other = memchr(piece.data, b, piece.len);
+        if (other || found)
+            return (size_t)((other ? other : found) - text.data);
+    }
+    return text.len;
+}
+
 bool ly_text_line(LyBytes *text, LyBytes *line)
 {
-    size_t len = 0;
     if (text->len == 0)
         return false;
-    while (len < text->len && text->data[len] != '\n' && text->data[len] != '\r')
-        len++;
+    size_t len = first_of(*text, '\n', '\r');
     *line = ly_bytes_slice(*text, 0, len);
     *text = ly_bytes_slice(*text, len + 1, text->len);
     return true;
@@ -20,9 +35,7 @@ bool ly_text_line(LyBytes *text, LyBytes *line)
 LyBytes ly_text_word(LyBytes *line)
 {
     *line = ly_bytes_trim(*line);
-    size_t len = 0;
-    while (len < line->len && line->data[len] != ' ' && line->data[len] != '\t')
-        len++;
+    size_t len = first_of(*line, ' ', '\t');
     LyBytes word = ly_bytes_slice(*line, 0, len);
     *line = ly_bytes_trim(ly_bytes_slice(*line, len, line->len));
     return word;

@@ -64,6 +64,9 @@ env -u SSH_AUTH_SOCK "$key" certify --ca ca_rsa --agent --id x --principals a us
 check 'no agent: status' 4 $?
 "$key" certify $ours user_rsa.pub user_rsa.pub --serial +7 --json >out 2>err
 check 'serials rise' '7 8' "$(python3 -c 'import json; print(*(c["serial"] for c in json.load(open("out"))))')"
+"$key" certify $ours --json - <user_ed25519.pub >out
+python3 -c 'import json; print(json.load(open("out"))[0]["certificate"])' >piped-cert.pub
+check 'standard input to standard output' "$(ssh-keygen -L -f piped-cert.pub | sed -n 's/ *Key ID: //p')" '"x"'
 
 # The CA in the agent: by a public key alone, and with --agent.
 eval "$(ssh-agent -s)" >/dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # lanyard-key-hosts.sh BUILD: lanyard-key known-hosts and authorize against ssh-keygen, and install on an OpenSSH sshd.
 . "$(dirname "$0")/server-lib.sh"
-need ssh-keygen ssh-agent ssh-add
+need ssh-keygen ssh ssh-agent ssh-add python3
 key=$build/keys/lanyard-key
 cd "$dir" || exit 1
 agent=
@@ -259,4 +259,20 @@ server=
 install -i one.pub
 check 'install: nobody listens' 4 $?
 check 'install: nobody listens, one sentence' 1 "$(wc -l <err)"
+
+# A password, asked for as ssh asks: here by SSH_ASKPASS, which also answers for the unknown host key.
+echo "$me:se cret" >passwords
+chmod 600 passwords
+printf '#!/bin/sh\necho "$1" >>%s/asked\ncase $1 in *assword*) echo "se cret" ;; *) echo yes ;; esac\n' "$dir" >askpass
+chmod 755 askpass
+start_server -h host --password-file passwords
+mkdir bypassword
+SSH_ASKPASS=$dir/askpass SSH_ASKPASS_REQUIRE=force timeout 60 "$key" install -F none -p "$port" -i one.pub \
+    -o UserKnownHostsFile="$dir/new_hosts" -o GlobalKnownHostsFile=none -o IdentityAgent=none \
+    -t "$dir/bypassword/.ssh/authorized_keys" "$me@127.0.0.1" >out 2>err </dev/null
+check 'install with a password' "0 $(cat one.pub)" "$? $(cat bypassword/.ssh/authorized_keys err 2>&1)"
+check 'install with a password: asked for the host key' 1 "$(grep -c '(yes/no' asked)"
+check 'install with a password: asked for it once' 1 "$(grep -ci 'password: *$' asked)"
+grep -q "$(cut -d' ' -f2 host.pub)" new_hosts && ok 'install: the host key is remembered' || not_ok 'install: the host key is remembered' "$(cat new_hosts)"
+stop_server 'sshd'
 finish

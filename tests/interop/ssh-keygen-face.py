@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -28,9 +29,9 @@ if not REFERENCE:
     print("no ssh-keygen")
     sys.exit(77)
 
+WORKERS = 2
 ROOT = tempfile.mkdtemp(prefix="keygen-face-")
-BIN, SEED = os.path.join(ROOT, "bin"), os.path.join(ROOT, "seed")
-os.mkdir(BIN)
+SEED = os.path.join(ROOT, "seed")
 os.mkdir(SEED)
 # Both are called by a link of the same name.
 TOOLS = {"reference": os.path.join(ROOT, "reference"), "lanyard": os.path.join(ROOT, "lanyard")}
@@ -207,26 +208,56 @@ def compare(case):
     return found
 
 
+def judge(case):
+    """Prints what is wrong with a case. Returns how many parts differ as listed, and how many otherwise."""
+    found = compare(case)
+    parts = {part for part, _ in found}
+    wrong = ["DIFFERS %s: %s: %s" % (case.text, part, sentence) for part, sentence in found if part not in case.differs]
+    if not ITSELF:
+        wrong += ["STALE %s: %s is listed as different (%s), and is not" % (case.text, part, reason)
+                  for part, reason in case.differs.items() if part not in parts]
+    if wrong:
+        print("\n".join(wrong), flush=True)
+    return len(parts & set(case.differs)), len(wrong)
+
+
+def work(number, cases):
+    """One of the processes that share the cases; its folders are its own."""
+    global ROOT
+    ROOT = os.path.join(ROOT, "work%d" % number)
+    os.mkdir(ROOT)
+    counts = [judge(case) for case in cases[number::WORKERS]]
+    with open(os.path.join(ROOT, "counts"), "w") as file:
+        file.write("%d %d" % (sum(count[0] for count in counts), sum(count[1] for count in counts)))
+
+
 def main():
     ssh_keygen_cases.make_seed(SEED, REFERENCE, dict(ENVIRONMENT))
     stop = ssh_keygen_cases.start_agent(SEED, ENVIRONMENT)
     cases = [case for case in ssh_keygen_cases.cases() if ONLY in case.text]
-    failed, listed = 0, 0
+    listed, failed = 0, 0
     try:
-        for case in cases:
-            found = compare(case)
-            parts = {part for part, _ in found}
-            for part, sentence in found:
-                if part not in case.differs:
-                    failed += 1
-                    print("DIFFERS %s: %s: %s" % (case.text, part, sentence))
-            for part, reason in case.differs.items():
-                if part in parts:
-                    listed += 1
-                elif not ITSELF:
-                    failed += 1
-                    print("STALE %s: %s is listed as different (%s), and is not" % (case.text, part, reason))
+        workers = []
+        for number in range(WORKERS):
             sys.stdout.flush()
+            pid = os.fork()
+            if pid == 0:
+                status = 1
+                try:
+                    work(number, cases)
+                    status = 0
+                except Exception:
+                    traceback.print_exc()
+                sys.stdout.flush()
+                os._exit(status)
+            workers.append(pid)
+        for number, pid in enumerate(workers):
+            if os.waitpid(pid, 0)[1]:
+                failed += 1
+                continue
+            with open(os.path.join(ROOT, "work%d" % number, "counts")) as file:
+                counts = [int(word) for word in file.read().split()]
+            listed, failed = listed + counts[0], failed + counts[1]
     finally:
         stop()
         shutil.rmtree(ROOT)

@@ -139,6 +139,11 @@ static void test_base64(void)
         ly_buf_free(&text);
         ly_buf_free(&bytes);
     }
+    /* A limit that the text just fits, blanks and padding aside. */
+    LyBuf tight = LY_BUF(5);
+    g_assert_true(ly_base64_decode(&tight, LY_BYTES(" Zm9v \n  Yg== \n"), true));
+    g_assert_cmpuint(tight.len, ==, 4);
+    ly_buf_free(&tight);
     static const char *bad[] = {"Z",        "Zg",   "Zg=",  "Zh==",  "Zm9=", "=",
                                 "Zg==Zg==", "Zm9*", "Zg=a", "Zm 9v", "===="};
     for (size_t i = 0; i < LY_COUNT(bad); i++) {
@@ -179,7 +184,8 @@ static void test_base64_damage(void)
             for (size_t i = 0; i < len; i++, rest /= 5)
                 text[i] = alphabet[rest % 5];
             text[len] = 0;
-            LyBuf bytes = {0};
+            /* Reserved by a guess, and by counting. */
+            LyBuf bytes = n % 2 ? (LyBuf){0} : LY_BUF(6);
             bool good = ly_base64_decode(&bytes, ly_bytes_str(text), true);
             g_assert_true(good == (!strchr(text, '*') && decodes(text)));
             ly_buf_free(&bytes);

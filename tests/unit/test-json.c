@@ -21,13 +21,15 @@ static void test_write(void)
     ly_json_name(&json, "empty");
     ly_json_begin(&json, '{');
     ly_json_end(&json, '}');
+    ly_json_foreign_name(&json, LY_BYTES("a\"\n"));
+    ly_json_bool(&json, true);
     ly_json_end(&json, '}');
     ly_json_null(&json);
     ly_json_end(&json, ']');
     g_assert_cmpstr(ly_buf_str(&out), ==,
                     "[\n  {\n    \"text\": \"a\\\"b\\\\c\\u000a\\u001b\xc3\xa9\xef\xbf\xbdz\\u0000\",\n"
                     "    \"none\": null,\n    \"list\": [\n      18446744073709551615,\n      false\n    ],\n"
-                    "    \"empty\": {}\n  },\n  null\n]\n");
+                    "    \"empty\": {},\n    \"a\\\"\\u000a\": true\n  },\n  null\n]\n");
     ly_buf_free(&out);
 }
 

@@ -1,0 +1,216 @@
+#include "ask.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/list.h"
+#include "key/fingerprint.h"
+#include "loop/prompt.h"
+#include "peer.h"
+
+#define QUESTIONS_MAX 100
+#define DEFAULT_ASKPASS "/usr/bin/ssh-askpass"
+
+typedef struct Question {
+    LyLink link;
+    uint64_t id;
+    bool confirm;
+    char *text;
+} Question;
+
+struct Ask {
+    LyLoop *loop;
+    LyCrypto *crypto;
+    LyAgent *agent;
+    LyHash hash;
+    const LyLog *log;
+    void (*answered)(void *user);
+    void *user;
+    LyPrompter *prompter; /* made at the first question */
+    LyList questions;     /* the first is the one that is open */
+    bool open;
+};
+
+/* --- Words --- */
+
+static void put_asker(const LyAgentEvent *event, LyBuf *out)
+{
+    const LyAgentPeer *peer = event->client ? ly_agent_client_peer(event->client) : NULL;
+    LY_AUTO_FREE char *chain = peer && !peer->claimed ? peer_chain((pid_t)peer->pid) : NULL;
+    const char *program = chain ? chain : peer ? peer->program : NULL;
+    ly_buf_add_str(out, program ? LY_PRINTABLE(ly_bytes_str(program)) : "a program that is not known");
+    if (peer && peer->pid > 0)
+        ly_buf_add_format(out, " (process %lld%s)", (long long)peer->pid,
+                          peer->claimed ? ", as it says itself" : "");
+}
+
+static const char *comment_of(LyKey *key, char *text, size_t room)
+{
+    LyBytes comment = ly_key_comment(key);
+    return comment.len ? ly_printable(comment, text, room) : "without a comment";
+}
+#define COMMENT(key) comment_of((key), (char[200]){0}, 200)
+
+static char *question_text(const Ask *ask, const LyAgentEvent *event)
+{
+    LY_AUTO(ly_buf_free) LyBuf text = {0};
+    if (event->type == LY_AGENT_CONFIRM)
+        ly_buf_add_format(&text, "Allow use of key %s?\n", COMMENT(event->key));
+    else
+        ly_buf_add_format(&text, "%sEnter passphrase for key %s\n",
+                          event->attempt > 1 ? "Bad passphrase, try again.\n" : "", COMMENT(event->key));
+    ly_buf_add_str(&text, "Key fingerprint ");
+    ly_key_put_fingerprint(ask->crypto, ly_key_plain_blob(event->key), ask->hash, &text);
+    ly_buf_add_str(&text, ".\nAsked for by ");
+    put_asker(event, &text);
+    if (event->target)
+        ly_buf_add_format(&text, "\nto sign in as %s", LY_PRINTABLE(ly_bytes_str(event->target)));
+    ly_buf_add_str(&text, event->forwarded ? ".\nThe request came through agent forwarding." : ".");
+    if (event->type == LY_AGENT_PASSPHRASE)
+        ly_buf_add_str(&text, "\nPassphrase: ");
+    return ly_strdup(ly_buf_str(&text));
+}
+
+char *ask_describe_use(const LyAgentEvent *event)
+{
+    LY_AUTO(ly_buf_free) LyBuf text = {0};
+    put_asker(event, &text);
+    ly_buf_add_format(&text, " signed with the key %s", COMMENT(event->key));
+    if (event->target)
+        ly_buf_add_format(&text, " to sign in as %s", LY_PRINTABLE(ly_bytes_str(event->target)));
+    if (event->forwarded)
+        ly_buf_add_str(&text, ", through agent forwarding");
+    return ly_strdup(ly_buf_str(&text));
+}
+
+/* --- Asking --- */
+
+/* Why nobody can be asked; NULL: somebody can. ssh(1)'s rules for a program without a terminal. */
+static const char *why_not(void)
+{
+    const char *require = getenv("SSH_ASKPASS_REQUIRE"), *program = getenv("SSH_ASKPASS");
+    bool forced = require && strcasecmp(require, "force") == 0;
+    if (require && strcasecmp(require, "never") == 0)
+        return "SSH_ASKPASS_REQUIRE says never";
+    if (!forced && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY"))
+        return "the agent was started without DISPLAY and WAYLAND_DISPLAY";
+    if (!program || !program[0])
+        program = DEFAULT_ASKPASS;
+    if (strchr(program, '/') && access(program, X_OK) != 0)
+        return "there is no askpass program: install one, or let SSH_ASKPASS name it";
+    return NULL;
+}
+
+static void ask_next(Ask *ask);
+
+static void answer(Ask *ask, const Question *question, const char *text)
+{
+    bool yes = text && strcasecmp(text, "yes") == 0;
+    if (question->confirm)
+        ly_agent_answer_confirm(ask->agent, question->id, yes);
+    else
+        ly_agent_answer_passphrase(ask->agent, question->id,
+                                   text ? ly_bytes(text, strlen(text)) : (LyBytes){0});
+}
+
+static void question_free(Question *question)
+{
+    ly_link_remove(&question->link);
+    ly_free(question->text);
+    ly_free(question);
+}
+
+static void got_answer(void *user, const char *text)
+{
+    Ask *ask = user;
+    Question *question = ly_list_first(&ask->questions, Question, link);
+    ask->open = false;
+    ly_link_remove(&question->link);
+    answer(ask, question, text);
+    question_free(question);
+    ask->answered(ask->user);
+    ask_next(ask);
+}
+
+static void ask_next(Ask *ask)
+{
+    Question *question = ly_list_first(&ask->questions, Question, link);
+    if (!question || ask->open)
+        return;
+    if (!ask->prompter)
+        ask->prompter = ly_prompter_new(ask->loop, false);
+    ask->open = true;
+    ly_prompter_ask(ask->prompter, question->text, false, question->confirm, got_answer, ask);
+}
+
+static size_t count_questions(const Ask *ask)
+{
+    size_t count = 0;
+    for (const LyLink *link = ask->questions.head.next; link != &ask->questions.head; link = link->next)
+        count++;
+    return count;
+}
+
+void ask_event(Ask *ask, const LyAgentEvent *event)
+{
+    const char *why = why_not();
+    if (!why && count_questions(ask) >= QUESTIONS_MAX)
+        why = "too many questions are waiting for an answer";
+    if (why) {
+        Question refused = {.id = event->id, .confirm = event->type == LY_AGENT_CONFIRM};
+        ly_log(ask->log, LY_LOG_WARNING, "the key %s was refused, because nobody can be asked: %s",
+               COMMENT(event->key), why);
+        answer(ask, &refused, NULL);
+        return;
+    }
+    Question *question = ly_new(Question);
+    question->id = event->id;
+    question->confirm = event->type == LY_AGENT_CONFIRM;
+    question->text = question_text(ask, event);
+    ly_list_append(&ask->questions, &question->link);
+    ask_next(ask);
+}
+
+void ask_withdraw(Ask *ask, uint64_t id)
+{
+    Question *first = ly_list_first(&ask->questions, Question, link);
+    ly_list_each(&ask->questions, Question, link, question)
+    {
+        if (question->id != id)
+            continue;
+        if (question == first && ask->open) {
+            ly_prompter_cancel(ask->prompter, ask);
+            ask->open = false;
+        }
+        question_free(question);
+        break;
+    }
+    ask_next(ask);
+}
+
+Ask *ask_new(LyLoop *loop, LyCrypto *crypto, LyAgent *agent, LyHash fingerprint_hash, const LyLog *log,
+             void (*answered)(void *user), void *user)
+{
+    Ask *ask = ly_new(Ask);
+    *ask = (Ask){.loop = loop,
+                 .crypto = crypto,
+                 .agent = agent,
+                 .hash = fingerprint_hash,
+                 .log = log,
+                 .answered = answered,
+                 .user = user};
+    ly_list_init(&ask->questions);
+    return ask;
+}
+
+void ask_free(Ask *ask)
+{
+    if (!ask)
+        return;
+    ly_prompter_free(ask->prompter);
+    ly_list_each(&ask->questions, Question, link, question) question_free(question);
+    ly_free(ask);
+}

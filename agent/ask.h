@@ -1,0 +1,23 @@
+/* The engine's questions, put to a person by SSH_ASKPASS, one after another. */
+#ifndef AGENT_ASK_H
+#define AGENT_ASK_H
+
+#include "agent/agent.h"
+#include "loop/loop.h"
+
+typedef struct Ask Ask;
+
+/* `answered` follows each answer that was given to `agent` from the loop. */
+Ask *ask_new(LyLoop *loop, LyCrypto *crypto, LyAgent *agent, LyHash fingerprint_hash, const LyLog *log,
+             void (*answered)(void *user), void *user);
+void ask_free(Ask *ask);
+/* Queues LY_AGENT_CONFIRM or LY_AGENT_PASSPHRASE. Where nobody can be asked it is refused at once, and the
+ * log says why. */
+void ask_event(Ask *ask, const LyAgentEvent *event);
+/* The question is not asked any more; its dialog closes. */
+void ask_withdraw(Ask *ask, uint64_t id);
+
+/* "git < zsh (process 12) signed with KEY for user@host" for notifications; ly_free. */
+char *ask_describe_use(const LyAgentEvent *event);
+
+#endif

@@ -1,0 +1,36 @@
+/* The command line of the agent itself: ssh-agent's options, and ours. */
+#ifndef AGENT_SETTINGS_H
+#define AGENT_SETTINGS_H
+
+#include "crypto/hash.h"
+#include "options.h"
+
+typedef struct Settings {
+    bool csh, sh, kill, debug, foreground, temporary, no_policy, help, version;
+    bool notify, lock_with_screen, lock_on_suspend;
+    const char *socket, *hash_name, *lifetime_text, *policy;
+    StringList providers, options, openssh, cygwin;
+    /* What these say. */
+    LyHash hash;
+    uint64_t lifetime_us; /* 0: none */
+    bool restrict_websafe, remote_providers;
+    const char **websafe_applications, **provider_patterns; /* NULL-terminated; NULL: the default */
+} Settings;
+
+/* The table behind --help. */
+extern const Option settings_options[];
+
+/* Fills zeroed settings; optind is then the first word of the command to run. 0, or the exit status after a
+ * message, with ssh-agent's words for its own options. */
+int settings_parse(Settings *settings, const char *name, int argc, char **argv);
+void settings_clear(Settings *settings);
+/* Prints the usage to stderr; returns 1. */
+int settings_usage(const char *name);
+/* Appends the text of --help. */
+void settings_help(LyBuf *out);
+
+/* "90", "15m", "1h30m", "2d", "1w" in microseconds, as ssh-agent -t and ssh-add -t take it. False: it is
+ * none, or over a hundred years. */
+bool lifetime_read(const char *text, uint64_t *lifetime_us);
+
+#endif

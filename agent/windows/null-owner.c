@@ -1,0 +1,6 @@
+#include "bridge.h"
+
+bool null_owner_is_ours(void)
+{
+    return false;
+}
