@@ -2,9 +2,10 @@
 # agent-transports.sh BUILDDIR SSH2: the ways to an agent besides its socket, against others' programs: the Cygwin transport (npm ssh2
 # in SSH2 as client, hostile clients), the relay, our client at OpenSSH's, PuTTY's and GnuPG's agents, agents of an application's own,
 # and forwarding through sshd. Prints "ok NAME" or "not ok NAME: why".
-set -u
+set -u -o pipefail
 program=$1/tests/interop/agent-transports
 connect=$1/tests/interop/connect
+agent=$1/agent/lanyard-agent
 ssh2=$2
 here=$(cd "$(dirname "$0")" && pwd)
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
@@ -66,6 +67,35 @@ listener=$!
 pids+=("$listener")
 wait_for grep -q listening "$dir/listen2.log"
 check 'a dead agent'"'"'s file is replaced' "$expected" "$("$program" list "$dir/cygwin" 2>&1)"
+
+# --- lanyard-agent itself, by both its sockets
+"$agent" -D -a "$dir/own" --cygwin "$dir/own-cygwin" >"$dir/own.out" 2>"$dir/own.log" &
+own=$!
+pids+=("$own")
+wait_for test -S "$dir/own" -a -e "$dir/own-cygwin"
+SSH_AUTH_SOCK=$dir/own ssh-add -q "$dir/key" 2>/dev/null
+check 'lanyard-agent: npm ssh2'"'"'s CygwinAgent x 50' "${expected% the key}
+CygwinAgent signatures 50" "$(timeout 60 node "$here/cygwin-agent.js" "$ssh2" "$dir/own-cygwin" 50 2>&1)"
+timeout 120 python3 "$here/cygwin-hostile.py" "$dir/own-cygwin" | sed 's/ok /&lanyard-agent: /' || failures=$((failures + 1))
+check 'lanyard-agent: asked before the end of input' 75 \
+    "$(printf '\0\0\0\1\13' | "$program" relay "$dir/own-cygwin" | wc -c)"
+if /usr/bin/python3 -c 'import asyncssh' 2>/dev/null; then
+    cat >"$dir/by-asyncssh.py" <<'END'
+import asyncio, asyncssh, sys
+async def main():
+    async with asyncssh.connect_agent(sys.argv[1]) as agent:
+        pairs = await agent.get_keys()
+        key = asyncssh.read_public_key(sys.argv[2])
+        signature = await pairs[0].sign_async(b"something to sign")
+        print(len(pairs), pairs[0].public_data == key.public_data, key.verify(b"something to sign", signature))
+asyncio.run(main())
+END
+    check 'lanyard-agent: asyncssh' '1 True True' "$(/usr/bin/python3 "$dir/by-asyncssh.py" "$dir/own" "$dir/key.pub" 2>&1 | tail -n 1)"
+else
+    echo "# python3-asyncssh is not installed"
+fi
+stop "$own"
+if [ -e "$dir/own-cygwin" ]; then not_ok 'lanyard-agent takes its file along' 'it is still there'; else ok 'lanyard-agent takes its file along'; fi
 
 # --- the relay: ssh-add on the other side of pipes
 cat >"$dir/relayed.py" <<'END'
