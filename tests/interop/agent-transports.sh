@@ -101,6 +101,16 @@ if [ -e "$dir/own-cygwin" ]; then not_ok 'lanyard-agent takes its file along' 'i
 cat >"$dir/relayed.py" <<'END'
 import os, socket, subprocess, sys, threading
 path, command = sys.argv[1], sys.argv[2:]
+def up(peer, child):
+    while data := peer.recv(65536):
+        child.stdin.write(data)
+        child.stdin.flush()
+    child.stdin.close()
+def down(peer, child):
+    while data := os.read(child.stdout.fileno(), 65536):
+        peer.sendall(data)
+    peer.close()
+    child.wait()
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(path)
 listener.listen()
@@ -108,26 +118,16 @@ print("listening", flush=True)
 while True:
     peer, _ = listener.accept()
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    def up():
-        while data := peer.recv(65536):
-            child.stdin.write(data)
-            child.stdin.flush()
-        child.stdin.close()
-    def down():
-        while data := os.read(child.stdout.fileno(), 65536):
-            peer.sendall(data)
-        peer.close()
-        child.wait()
-    for run in (up, down):
-        threading.Thread(target=run, daemon=True).start()
+    for run in (up, down): # each with its own peer and child
+        threading.Thread(target=run, args=(peer, child), daemon=True).start()
 END
 python3 "$dir/relayed.py" "$dir/relayed" "$program" relay "$dir/cygwin" >"$dir/relayed.log" 2>&1 &
 pids+=($!)
 wait_for grep -q listening "$dir/relayed.log"
 export SSH_AUTH_SOCK=$dir/relayed
-check 'ssh-add through the relay' "$expected" "$(ssh-add -L 2>&1)"
+check 'ssh-add through the relay' "$expected" "$(timeout 30 ssh-add -L 2>&1)"
 echo 'something to sign' >"$dir/data"
-ssh-keygen -q -Y sign -n test -f "$dir/key.pub" "$dir/data" 2>"$dir/sign.log"
+timeout 30 ssh-keygen -q -Y sign -n test -f "$dir/key.pub" "$dir/data" 2>"$dir/sign.log"
 echo "me $expected" >"$dir/allowed"
 contains 'signing through the relay' 'Good "test" signature for me' \
     "$(ssh-keygen -Y verify -n test -I me -f "$dir/allowed" -s "$dir/data.sig" <"$dir/data" 2>&1)"
@@ -142,7 +142,7 @@ agent.connect(sys.argv[1] + "/relayed")
 agent.sendall(string(body))
 assert agent.recv(5, socket.MSG_WAITALL) == b"\0\0\0\1\6", "not added"
 END
-check 'a large message through the relay' 200000 "$(ssh-add -L | tail -n 1 | cut -d' ' -f3 | tr -d '\n' | wc -c)"
+check 'a large message through the relay' 200000 "$(timeout 30 ssh-add -L | tail -n 1 | cut -d' ' -f3 | tr -d '\n' | wc -c)"
 SSH_AUTH_SOCK=$dir/unix ssh-add -q -D 2>/dev/null
 SSH_AUTH_SOCK=$dir/unix ssh-add -q "$dir/key" 2>/dev/null
 unset SSH_AUTH_SOCK
