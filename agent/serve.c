@@ -101,10 +101,8 @@ static void stream_flush(Stream *stream)
         stream_close(stream);
         return;
     }
-    size_t room = 0;
-    if (!closed && !stream->ended)
-        ly_agent_client_input(stream->client, &room);
-    ly_watch_set(stream->watch, (room ? LY_READABLE : 0) | (output.len ? LY_WRITABLE : 0));
+    bool receiving = !stream->ended && ly_agent_client_is_receiving(stream->client);
+    ly_watch_set(stream->watch, (receiving ? LY_READABLE : 0) | (output.len ? LY_WRITABLE : 0));
 }
 
 /* False at the end of the input. */

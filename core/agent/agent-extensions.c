@@ -1,4 +1,5 @@
-/* Extensions (RFC 9987 section 3.8): query, OpenSSH's session-bind, and PuTTY's for keys that stay encrypted. */
+/* Extensions (RFC 9987 section 3.8): query, OpenSSH's session-bind, and PuTTY's for keys that stay encrypted.
+ */
 #include "agent/agent-private.h"
 
 #include "base/memory.h"
@@ -90,7 +91,8 @@ static bool add_ppk(LyAgentClient *client, LyReader *reader, size_t held, LyBuf 
             ly_error_set(&error, LY_ERROR_INVALID, "this is not a PPK file");
         } else {
             /* Not encrypted: the key is at hand, and there is nothing to keep. */
-            IdentityAdd add = {.key = entry->key, .encrypted = entry->encrypted ? text : (LyBytes){0}, .held = held};
+            IdentityAdd add = {
+                .key = entry->key, .encrypted = entry->encrypted ? text : (LyBytes){0}, .held = held};
             Identity *old = ly_agent_find(agent, ly_key_blob(entry->key), NULL);
             LyError why = {0};
             if (!entry->encrypted && !ly_key_check(entry->key, &why))

@@ -14,7 +14,7 @@
 typedef struct LyAgent LyAgent;
 typedef struct LyAgentClient LyAgentClient;
 
-typedef struct LyAgentOptions { /* copied; the patterns must live as long as the agent */
+typedef struct LyAgentOptions {              /* copied; the patterns must live as long as the agent */
     const char *const *websafe_applications; /* patterns of sk-* applications that may sign anything; NULL:
                                                 "ssh:*" */
     bool restrict_websafe;                   /* others sign userauth requests and SSHSIG only (default true in
@@ -62,8 +62,11 @@ const LyAgentPeer *ly_agent_client_peer(const LyAgentClient *client);
 /* A session-bind@openssh.com said that the connection is forwarded. */
 bool ly_agent_client_is_forwarded(const LyAgentClient *client);
 
-/* Where to read into, and how much fits; len 0: too many requests or replies wait, or the client is closed: ask
- * again when something was answered or sent. */
+/* Input is wanted: ly_agent_client_input would not give a len of 0. Takes no memory, which input does: idle
+ * clients have no buffer. */
+bool ly_agent_client_is_receiving(LyAgentClient *client);
+/* Where to read into, and how much fits; len 0: too many requests or replies wait, or the client is closed:
+ * ask again when something was answered or sent. */
 uint8_t *ly_agent_client_input(LyAgentClient *client, size_t *len);
 void ly_agent_client_received(LyAgentClient *client, size_t len);
 /* What is to be written, valid until anything else is done with the agent. Sending may start requests that
@@ -76,8 +79,9 @@ bool ly_agent_client_is_closed(const LyAgentClient *client);
 /* Requests of it that are not answered yet. A client that shut down its sending side is served until there
  * are none. */
 size_t ly_agent_client_pending(const LyAgentClient *client);
-/* A client that has got output, or was closed, or takes input again, since it was last given here; NULL: none. For
- * whoever does not want to look at each client: an answer, a tick or another client's lock may concern many. */
+/* A client that has got output, or was closed, or takes input again, since it was last given here; NULL:
+ * none. For whoever does not want to look at each client: an answer, a tick or another client's lock may
+ * concern many. */
 LyAgentClient *ly_agent_next_ready(LyAgent *agent);
 
 /* --- Events --- */
@@ -143,8 +147,8 @@ typedef struct LyAgentRule {
     bool confirm_forwarded; /* ask when the request comes through forwarding */
     bool no_forwarded;      /* refuse when the request comes through forwarding */
     uint64_t lifetime_us;   /* at most so long after it is added; 0: as added */
-    const char *programs;   /* pattern list of executables that may use it, by path (the first of a chain); one
-                               that is unknown or only claimed may not; NULL: any */
+    const char *programs; /* pattern list of executables that may use it, by path (the first of a chain); one
+                             that is unknown or only claimed may not; NULL: any */
 } LyAgentRule;
 /* Replaces all rules; copied. */
 void ly_agent_set_rules(LyAgent *agent, const LyAgentRule *rules, size_t count);
