@@ -1,6 +1,6 @@
 /* lanyard-agent-desktop: D-Bus for lanyard-agent. Lines on stdin become notifications; the session's Lock and
- * Unlock, and the machine's sleep, become the words lock, unlock and sleep on stdout. Arguments: notify, lock,
- * suspend, for what is wanted. Ends with its stdin. */
+ * Unlock, and the machine's sleep, become the words lock, unlock and sleep on stdout. Arguments: notify,
+ * lock, suspend, for what is wanted. Ends with its stdin. */
 #include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,12 +29,11 @@ static void show(Helper *helper, const char *text)
     g_variant_builder_init(&hints, G_VARIANT_TYPE("a{sv}"));
     g_variant_builder_add(&hints, "{sv}", "transient", g_variant_new_boolean(TRUE));
     char *body = g_markup_escape_text(text, -1);
-    g_dbus_connection_call(
-        helper->session, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
-        "org.freedesktop.Notifications", "Notify",
-        g_variant_new("(susssasa{sv}i)", "lanyard-agent", 0u, "dialog-password", "SSH key used", body, &actions,
-                      &hints, -1),
-        NULL, G_DBUS_CALL_FLAGS_NONE, 5000, NULL, NULL, NULL);
+    g_dbus_connection_call(helper->session, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
+                           "org.freedesktop.Notifications", "Notify",
+                           g_variant_new("(susssasa{sv}i)", "lanyard-agent", 0u, "dialog-password",
+                                         "SSH key used", body, &actions, &hints, -1),
+                           NULL, G_DBUS_CALL_FLAGS_NONE, 5000, NULL, NULL, NULL);
     g_free(body);
 }
 
@@ -55,15 +54,16 @@ static gboolean line_came(GIOChannel *input, GIOCondition condition, gpointer us
     return G_SOURCE_REMOVE;
 }
 
-/* Awake again: who has no lock screen can sign, who has one must unlock it. What cannot be asked counts as locked. */
+/* Awake again: who has no lock screen can sign, who has one must unlock it. What cannot be asked counts as
+ * locked. */
 static gboolean is_session_locked(Helper *helper)
 {
     gboolean locked = TRUE;
     GVariant *value = NULL;
     GVariant *reply = g_dbus_connection_call_sync(
         helper->system, LOGIND, helper->session_path, "org.freedesktop.DBus.Properties", "Get",
-        g_variant_new("(ss)", LOGIND ".Session", "LockedHint"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, 2000,
-        NULL, NULL);
+        g_variant_new("(ss)", LOGIND ".Session", "LockedHint"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE,
+        2000, NULL, NULL);
     if (!reply)
         return TRUE;
     g_variant_get(reply, "(v)", &value);
@@ -74,8 +74,8 @@ static gboolean is_session_locked(Helper *helper)
     return locked;
 }
 
-static void signalled(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
-                      const char *name, GVariant *parameters, gpointer user)
+static void signalled(GDBusConnection *connection, const char *sender, const char *path,
+                      const char *interface, const char *name, GVariant *parameters, gpointer user)
 {
     Helper *helper = user;
     gboolean sleeps = FALSE;
@@ -83,7 +83,8 @@ static void signalled(GDBusConnection *connection, const char *sender, const cha
         say("lock");
     } else if (strcmp(name, "Unlock") == 0) {
         say("unlock");
-    } else if (strcmp(name, "PrepareForSleep") == 0 && g_variant_is_of_type(parameters, G_VARIANT_TYPE("(b)"))) {
+    } else if (strcmp(name, "PrepareForSleep") == 0 &&
+               g_variant_is_of_type(parameters, G_VARIANT_TYPE("(b)"))) {
         g_variant_get(parameters, "(b)", &sleeps);
         if (sleeps)
             say("sleep");
@@ -113,8 +114,8 @@ static char *find_session(Helper *helper)
         return session_path(id);
     GVariant *reply = g_dbus_connection_call_sync(
         helper->system, LOGIND, "/org/freedesktop/login1/user/self", "org.freedesktop.DBus.Properties", "Get",
-        g_variant_new("(ss)", LOGIND ".User", "Display"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, 2000, NULL,
-        NULL);
+        g_variant_new("(ss)", LOGIND ".User", "Display"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, 2000,
+        NULL, NULL);
     if (!reply)
         return NULL;
     GVariant *value = NULL;
@@ -144,13 +145,15 @@ static gboolean watch_logind(Helper *helper, gboolean lock, gboolean suspend)
     }
     if (suspend)
         g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Manager", "PrepareForSleep",
-                                           "/org/freedesktop/login1", NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled,
-                                           helper, NULL);
+                                           "/org/freedesktop/login1", NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                           signalled, helper, NULL);
     if (lock)
-        g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Lock", helper->session_path,
-                                           NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled, helper, NULL);
-    g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Unlock", helper->session_path,
-                                       NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled, helper, NULL);
+        g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Lock",
+                                           helper->session_path, NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled,
+                                           helper, NULL);
+    g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Unlock",
+                                       helper->session_path, NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled,
+                                       helper, NULL);
     return TRUE;
 }
 
