@@ -2,6 +2,7 @@
 """wine.py BUILD_DIR: cross-builds lanyard-agent-bridge.exe and runs it under Wine between clients (our own, hostile ones, npm ssh2's)
 and OpenSSH's ssh-agent, which it reaches by a Cygwin socket file that this script serves. No display is needed. Prints "ok NAME" or
 "not ok NAME: why" for each case; WINE_ONLY=word runs those whose name has the word."""
+import base64
 import hashlib
 import os
 import re
@@ -91,6 +92,12 @@ def exchange(connection, message):
     return receive(connection, struct.unpack(">I", receive(connection, 4))[0])
 
 
+def ask_unix(path, request):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        return exchange(connection, bytes.fromhex(request)).hex()
+
+
 class Agent:
     """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end.
     0xf4: late as well, another answer."""
@@ -148,9 +155,7 @@ class Agent:
 
     def ask(self, request):
         """ssh-agent's own answer, asked without the bridge."""
-        with socket.socket(socket.AF_UNIX) as real:
-            real.connect(self.unix)
-            return exchange(real, bytes.fromhex(request)).hex()
+        return ask_unix(self.unix, request)
 
     def stop(self):
         self.listener.close()
@@ -260,7 +265,6 @@ def make_keys():
         path = os.path.join(FOLDER, kind)
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-b", bits, "-N", "", "-C", "a key", "-f", path], check=True)
         subprocess.run(["ssh-add", "-q", path], env={**ENV, "SSH_AUTH_SOCK": AGENT.unix}, check=True, stderr=subprocess.DEVNULL)
-        import base64
         blob = base64.b64decode(open(path + ".pub", encoding="ascii").read().split()[1])
         requests.append((b"\x0d" + string(blob) + string(b"what is signed" * 20) + struct.pack(">I", flags)).hex())
     return requests
@@ -513,6 +517,38 @@ def served_to_others():
         bridge.stop()
 
 
+def lanyards_own():
+    """lanyard-agent's Cygwin socket on one side of the bridge, our own client on the other."""
+    program = os.path.join(BUILD, "agent", "lanyard-agent")
+    unix, published, cygwin = (os.path.join(FOLDER, name) for name in ("own", "own.cygwin", "own-bridge.cygwin"))
+    agent = subprocess.Popen([program, "-D", "-a", unix, "--cygwin", published], env=ENV, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    bridge = None
+    try:
+        wait_until(lambda: os.path.exists(unix) and os.path.exists(published), "lanyard-agent's sockets")
+        subprocess.run(["ssh-add", "-q", *(os.path.join(FOLDER, kind) for kind in ("ed25519", "rsa"))],
+                       env={**ENV, "SSH_AUTH_SOCK": unix}, check=True, stderr=subprocess.DEVNULL)
+        wanted = [ask_unix(unix, request) for request in (LIST, *SIGN)]
+        expect(wanted[1:], [AGENT.ask(request) for request in SIGN], "lanyard-agent's signatures")
+        bridge = Bridge(BRIDGE, "--agent", windows_path(published), "--pageant", "--cygwin", windows_path(cygwin))
+        case("own-window", lambda: expect(agentcli("window", LIST, *SIGN), wanted))
+        case("own-pipe", lambda: expect(agentcli("pipe", PAGEANT_PIPE, LIST, *SIGN), wanted))
+        case("own-pipe-50", lambda: expect(agentcli("pipe-many", PAGEANT_PIPE, "50", SIGN[0]), wanted[1:2] * 50))
+
+        def ask_as_a_client(socket_path):
+            done = subprocess.run([program, "list", "--json"], env={**ENV, "SSH_AUTH_SOCK": socket_path}, capture_output=True, timeout=60)
+            expect(done.returncode, 0, done.stderr.decode())
+            found = re.findall(rb"SHA256:[\w+/]+", done.stdout)
+            expect(len(found), 2, "keys listed")
+            return found
+        case("own-client", lambda: expect(ask_as_a_client(cygwin), ask_as_a_client(unix)))
+    finally:
+        if bridge:
+            bridge.stop()
+        agent.terminate()
+        agent.wait()
+
+
 def command_line():
     done = run("wine", BRIDGE, "--help")
     expect((done.returncode, b"--command" in done.stdout), (0, True), "--help")
@@ -550,6 +586,7 @@ try:
     case("ctrl-c", ended_by_ctrl_c)
     served_by_the_shipped()
     served_by_a_command()
+    lanyards_own()
     dead_agents()
     served_to_others()
 finally:
