@@ -88,6 +88,7 @@ typedef struct Run {
     UnixListener *listeners[SOCKETS_MAX];
     size_t socket_count;
     CygwinListener *cygwin[SOCKETS_MAX];
+    char *cygwin_paths[SOCKETS_MAX];
     size_t cygwin_count;
     bool inherited; /* by systemd: not ours to remove */
     bool foreground;
@@ -184,10 +185,9 @@ static bool set_up_desktop(Run *run, LyError *error)
 
 static bool set_up_cygwin(Run *run, LyError *error)
 {
-    const StringList *paths = &run->settings->cygwin;
-    for (size_t i = 0; i < paths->count; i++) {
+    for (size_t i = 0; i < run->settings->cygwin.count; i++) {
         CygwinListener *listener =
-            cygwin_listener_new(run->loop, run->crypto, run->serve, paths->items[i], run->log, error);
+            cygwin_listener_new(run->loop, run->crypto, run->serve, run->cygwin_paths[i], run->log, error);
         if (!listener)
             return false;
         run->cygwin[run->cygwin_count++] = listener;
@@ -251,6 +251,8 @@ static void clear(Run *run)
     ly_loop_free(run->loop);
     ly_crypto_unref(run->crypto);
     journal_free(run->journal);
+    for (size_t i = 0; i < SOCKETS_MAX; i++)
+        ly_free(run->cygwin_paths[i]);
     policy_clear(&run->policy);
     ly_free(run->policy_path);
 }
@@ -417,6 +419,10 @@ static bool listen_somewhere(Run *run, bool has_command, LyError *error)
     const Settings *settings = run->settings;
     if (settings->openssh.count >= SOCKETS_MAX || settings->cygwin.count > SOCKETS_MAX)
         return ly_error_set(error, LY_ERROR_LIMIT, "an agent has at most %d sockets of a kind", SOCKETS_MAX - 1);
+    for (size_t i = 0; i < settings->cygwin.count; i++)
+        if (!(run->cygwin_paths[i] = unix_absolute(settings->cygwin.items[i])))
+            return ly_error_set_errno(error, errno, "cannot listen at %s",
+                                      LY_PRINTABLE(ly_bytes_str(settings->cygwin.items[i])));
     if (!settings->socket && !settings->openssh.count && !has_command)
         run->socket_count = unix_inherited(run->sockets, SOCKETS_MAX);
     run->inherited = run->socket_count > 0;

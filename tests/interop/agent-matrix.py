@@ -19,7 +19,8 @@ from agent_wire import sign, string, u32, unlock
 DIFFERENCES = {
     "query": ("5", "29", "9.2 has no query; RFC 9987 and OpenSSH 10.3 have it"),
     "query with more behind it": ("5", "29", "the same"),
-    "zero length": ("silence", "closed", "OpenSSH waits for a type that cannot come"),
+    "zero length": ("silence", "5", "OpenSSH waits for a type that cannot come"),
+    "session-bind cut short: what is left": ("12", "12", "9.2 shows constrained keys after a bind that could not be read; OpenSSH hides them since"),
     "session-bind empty": ("5", "28", "an extension that is known and fails is EXTENSION_FAILURE since OpenSSH 10.3"),
     "session-bind of garbage": ("5", "28", "the same"),
     "session-bind with a wrong signature": ("5", "28", "the same"),
@@ -132,7 +133,8 @@ class Pair:
             if "closed" in (theirs, ours):
                 self.reconnect()
         theirs, ours = self.exchange(frame(bytes([LIST])))
-        self.report.check(name, first or self.compare(name + ": what is left", theirs, ours))
+        self.report.check(name, first)
+        self.report.check(name + ": what is left", self.compare(name + ": what is left", theirs, ours))
 
 
 def keys_cases(pair, keys, certificates):

@@ -11,12 +11,25 @@ function check(name, error) {
 const agent = new OpenSSHAgent(socket);
 const data = Buffer.from('to be signed');
 
+// The wire's mpints r and s as node's DER.
+function der(signature) {
+  const integers = [];
+  for (let at = 0; at < signature.length;) {
+    const length = signature.readUInt32BE(at);
+    integers.push(Buffer.concat([Buffer.from([2, length]), signature.subarray(at + 4, at + 4 + length)]));
+    at += 4 + length;
+  }
+  const body = Buffer.concat(integers);
+  return Buffer.concat([Buffer.from([0x30, body.length]), body]);
+}
+
 function signAll(keys, done) {
   if (!keys.length) return done();
   const key = keys[0].pubKey ? utils.parseKey(keys[0].pubKey) : keys[0];
   const options = key.type === 'ssh-rsa' ? { hash: 'sha512' } : {};
   agent.sign(keys[0], data, options, (error, signature) => {
     let why = error;
+    if (!why && key.type.startsWith('ecdsa')) signature = der(signature);
     if (!why && key.verify(data, signature, options.hash) !== true) why = 'the signature does not verify';
     check(`sign with ${key.type}`, why);
     signAll(keys.slice(1), done);

@@ -159,6 +159,22 @@ folder=$(dirname "$SSH_AUTH_SOCK")
 stop "-T"
 check "-T: its directory goes too" no "$([ -e "$folder" ] && echo yes || echo no)"
 
+# --- Several sockets, Cygwin's file, relay ---
+(cd "$dir" && "$agent" -s --openssh "$dir/one" --openssh "$dir/two" --cygwin cygwin >"$dir/out")
+check "--openssh: the first is SSH_AUTH_SOCK" "SSH_AUTH_SOCK=$dir/one; export SSH_AUTH_SOCK;" "$(head -1 "$dir/out")"
+eval "$(cat "$dir/out")" >/dev/null
+started+=("$SSH_AGENT_PID")
+ssh-add -q "$dir/ed25519"
+check "--openssh: one agent behind both" 1 "$(SSH_AUTH_SOCK=$dir/two ssh-add -l | grep -c ED25519)"
+check "--cygwin" 1 "$(SSH_AUTH_SOCK=$dir/cygwin "$agent" list | grep -c ED25519)"
+check "relay" "0000000105" "$(printf '\0\0\0\1\1' | "$agent" relay | od -An -tx1 | tr -d ' ')"
+fails "--cygwin: a living agent's file" "$agent" --cygwin "$dir/cygwin"
+check "--cygwin: which the start tells" 1 "$(grep -c "^lanyard-agent: " "$dir/said")"
+stop "several sockets"
+check "all are removed" "" "$(cd "$dir" && ls one two cygwin 2>/dev/null)"
+SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/none
+check "a failed start leaves nothing" "" "$(ls "$XDG_RUNTIME_DIR/lanyard")"
+
 # --- Keys of every type, certificates, ssh-keygen, git ---
 start
 for key in $keys; do
@@ -429,6 +445,25 @@ check "add --destination: ssh signs in there" in "$(run_ssh server echo in 2>&1)
 fails "add --destination: not as another user" run_ssh server echo in
 stop_server "the server"
 stop "sign-in"
+
+# --- A client that sends and then listens only ---
+start
+ssh-add -q "$dir/ed25519" "$dir/rsa"
+check "a half-closed connection is answered, RSA too" "12 14 True" "$(python3 - "$SSH_AUTH_SOCK" "$dir/rsa.pub" <<'END'
+import base64, socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+string = lambda b: struct.pack(">I", len(b)) + b
+blob = base64.b64decode(open(sys.argv[2]).read().split()[1])
+s.sendall(string(b"\x0b") + string(b"\x0d" + string(blob) + string(b"data") + struct.pack(">I", 4)))
+s.shutdown(socket.SHUT_WR)
+def message():
+    length = struct.unpack(">I", s.recv(4, socket.MSG_WAITALL))[0]
+    return s.recv(length, socket.MSG_WAITALL)[0]
+print(message(), message(), s.recv(1) == b"")
+END
+)"
+stop "half-closed"
 
 # --- Without a trace of the sanitizers ---
 check "no sanitizer complained" "" "$(cat "$dir"/asan.* 2>/dev/null | head -60)"
