@@ -99,8 +99,7 @@ def ask_unix(path, request):
 
 
 class Agent:
-    """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end.
-    0xf4: late as well, another answer."""
+    """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end."""
 
     def __init__(self, folder):
         self.unix = os.path.join(folder, "agent")
@@ -112,7 +111,7 @@ class Agent:
         words = struct.unpack("<4I", self.secret)
         with open(self.file, "w", encoding="ascii") as file:
             file.write("!<socket >%d s %08X-%08X-%08X-%08X\0" % (self.listener.getsockname()[1], *words))
-        self.open_now, self.opened = 0, 0
+        self.open_now, self.opened, self.counting = 0, 0, threading.Lock()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -124,8 +123,9 @@ class Agent:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
-        self.open_now += 1
-        self.opened += 1
+        with self.counting:
+            self.open_now += 1
+            self.opened += 1
         try:
             with connection, socket.socket(socket.AF_UNIX) as real:
                 if receive(connection, 16) != self.secret:
@@ -139,7 +139,7 @@ class Agent:
                     kind = request[0]
                     if kind == 0xf0:
                         connection.sendall(frame(b"\x0c" * struct.unpack(">I", request[1:5])[0]))
-                    elif kind in (0xf1, 0xf4):
+                    elif kind == 0xf1:
                         time.sleep(3)
                         connection.sendall(frame(b"\x06" + request))
                     elif kind == 0xf2:
@@ -151,7 +151,8 @@ class Agent:
         except (EOFError, OSError):
             pass
         finally:
-            self.open_now -= 1
+            with self.counting:
+                self.open_now -= 1
 
     def ask(self, request):
         """ssh-agent's own answer, asked without the bridge."""
@@ -324,8 +325,8 @@ def reply_sizes():
 
 def while_one_waits():
     """A request that the agent takes three seconds over does not hold up another."""
-    slow = subprocess.Popen(["wine", AGENTCLI, "window", "f1"], env=ENV, stdout=subprocess.PIPE)
     opened = AGENT.opened
+    slow = subprocess.Popen(["wine", AGENTCLI, "window", "f1"], env=ENV, stdout=subprocess.PIPE)
     wait_until(lambda: AGENT.opened > opened, "the slow request")
     start = time.monotonic()
     expect(agentcli("window", LIST), [AGENT.ask(LIST)])
@@ -408,6 +409,32 @@ def file_of_the_user(path):
         raise AssertionError(f"others than its owner have rights to the file: {descriptor}, {os.stat(path).st_mode:o}")
 
 
+def pipe_of_the_user(path):
+    descriptor = agentcli("pipe-security", path)[0]
+    found = re.fullmatch(r"O:(\S+?)(?:G:\S+?)?D:P?\(D;;\w+;;;NU\)\(A;;\w+;;;(\S+?)\)", descriptor)
+    if not found or found.group(1) != found.group(2):
+        raise AssertionError(f"others than the user have rights to the pipe, or the network has: {descriptor}")
+
+
+def crowd_of_clients(path):
+    """No more than 256 at once; the rest are closed, and those who are there are served."""
+    there = []
+    try:
+        for _ in range(300):
+            try:
+                there.append(cygwin_client(path))
+            except (EOFError, OSError):
+                pass
+        expect(len(there), 256, "clients at once")
+        there[255].sendall(frame(b"\x0b"))
+        expect(receive(there[255], 4), frame(bytes.fromhex(AGENT.ask(LIST)))[:4])
+    finally:
+        for connection in there:
+            connection.close()
+    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
+    expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
+
+
 def refused_start(words, *options, status=4):
     done = run("wine", BRIDGE, *options)
     text = done.stderr.decode()
@@ -446,6 +473,8 @@ def served_by_the_shipped():
     case("cygwin-50", lambda: many_over_cygwin(cygwin))
     case("pipe-stalled", stalled_pipe)
     case("cygwin-hostile", lambda: hostile_cygwin(cygwin))
+    case("cygwin-crowd", lambda: crowd_of_clients(cygwin))
+    case("pipe-security", lambda: [pipe_of_the_user(path) for path in (PAGEANT_PIPE, OPENSSH_PIPE)])
     case("cygwin-half-closed", lambda: half_closed(cygwin))
     case("second-pageant", lambda: refused_start("another Pageant", "--agent", windows_path(AGENT.file)))
     case("second-cygwin", lambda: refused_start("another agent", "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin)))
@@ -575,6 +604,8 @@ def ended_by_ctrl_c():
 BRIDGE_NOW = None
 build()
 make_prefix()
+run("wineserver", "-k")  # of this prefix: what an interrupted run left
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 FOLDER = tempfile.mkdtemp(prefix="lanyard-wine-")
 AGENT = Agent(FOLDER)
 try:
