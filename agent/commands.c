@@ -7,6 +7,7 @@ const Command *const commands[] = {
     &list_command,
     &lock_command,
     &log_command,
+    &relay_command,
     &remove_command,
     &unlock_command,
     NULL,

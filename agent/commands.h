@@ -8,6 +8,7 @@ extern const Command add_command;
 extern const Command list_command;
 extern const Command lock_command;
 extern const Command log_command;
+extern const Command relay_command;
 extern const Command remove_command;
 extern const Command unlock_command;
 

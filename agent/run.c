@@ -14,12 +14,13 @@
 
 #include "base/auto.h"
 #include "base/secret.h"
+#include "cygwin-listen.h"
 #include "desktop.h"
 #include "journal.h"
 #include "policy.h"
 #include "unix.h"
 
-#define SOCKETS_MAX 8
+#define SOCKETS_MAX 16 /* of a kind */
 #define DESCRIPTORS 10200 /* clients and some */
 #define STATUS_SIGNAL 2   /* ssh-agent's, when a signal ends it */
 
@@ -86,11 +87,15 @@ typedef struct Run {
     UnixSocket sockets[SOCKETS_MAX];
     UnixListener *listeners[SOCKETS_MAX];
     size_t socket_count;
+    CygwinListener *cygwin[SOCKETS_MAX];
+    char *cygwin_paths[SOCKETS_MAX];
+    size_t cygwin_count;
     bool inherited; /* by systemd: not ours to remove */
     bool foreground;
     char *policy_path; /* NULL: none */
     bool policy_found;
     Policy policy;
+    int ready;  /* where the process that started it waits for "" or a message; -1: it does not */
     int parent; /* a pidfd of the command's process; -1: none */
     LyWatch *parent_watch;
     int status;
@@ -178,6 +183,18 @@ static bool set_up_desktop(Run *run, LyError *error)
     return run->desktop != NULL;
 }
 
+static bool set_up_cygwin(Run *run, LyError *error)
+{
+    for (size_t i = 0; i < run->settings->cygwin.count; i++) {
+        CygwinListener *listener =
+            cygwin_listener_new(run->loop, run->crypto, run->serve, run->cygwin_paths[i], run->log, error);
+        if (!listener)
+            return false;
+        run->cygwin[run->cygwin_count++] = listener;
+    }
+    return true;
+}
+
 static bool set_up(Run *run, LyError *error)
 {
     static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGUSR1};
@@ -190,6 +207,7 @@ static bool set_up(Run *run, LyError *error)
                   .lifetime_us = settings->lifetime_us,
                   .log = run->log},
         .fingerprint_hash = settings->hash,
+        .journal = run->journal,
         .used = settings->notify ? key_used : NULL,
         .user = run,
     };
@@ -207,7 +225,7 @@ static bool set_up(Run *run, LyError *error)
         run->listeners[i] = unix_listener_new(run->loop, run->serve, &run->sockets[i], &run->log);
     if (run->parent >= 0)
         run->parent_watch = ly_watch_new(run->loop, run->parent, LY_READABLE, parent_ended, run);
-    return true;
+    return set_up_cygwin(run, error);
 }
 
 static void close_sockets(Run *run)
@@ -219,6 +237,8 @@ static void close_sockets(Run *run)
 
 static void clear(Run *run)
 {
+    for (size_t i = 0; i < run->cygwin_count; i++)
+        cygwin_listener_free(run->cygwin[i]);
     for (size_t i = 0; i < run->socket_count; i++)
         unix_listener_free(run->listeners[i]);
     close_sockets(run);
@@ -231,8 +251,20 @@ static void clear(Run *run)
     ly_loop_free(run->loop);
     ly_crypto_unref(run->crypto);
     journal_free(run->journal);
+    for (size_t i = 0; i < SOCKETS_MAX; i++)
+        ly_free(run->cygwin_paths[i]);
     policy_clear(&run->policy);
     ly_free(run->policy_path);
+}
+
+static void tell_ready(Run *run, const char *message)
+{
+    if (run->ready < 0)
+        return;
+    if (write(run->ready, message, strlen(message)) < 0)
+        ly_log(&run->log, LY_LOG_DEBUG, "nobody waits for the start");
+    close(run->ready);
+    run->ready = -1;
 }
 
 /* The process that is the agent. */
@@ -246,7 +278,9 @@ static int serve_until_ended(Run *run)
         limit.rlim_cur = LY_MIN(limit.rlim_max, (rlim_t)DESCRIPTORS);
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (set_up(run, &error)) {
+    bool up = set_up(run, &error);
+    tell_ready(run, up ? "" : error.message);
+    if (up) {
         if (!ly_secret_locked())
             ly_log(&run->log, LY_LOG_WARNING, "keys may reach the swap: the limit of locked memory is low");
         ly_loop_run(run->loop);
@@ -310,8 +344,33 @@ static void forget_sockets(Run *run)
     }
 }
 
+/* What is set up in the agent's own process may fail: only then the start waits for it. False after a message. */
+static bool wait_until_ready(const Run *run, int fd)
+{
+    char message[sizeof((LyError *)0)->message];
+    ssize_t len;
+    do {
+        len = read(fd, message, sizeof message - 1);
+    } while (len < 0 && errno == EINTR);
+    close(fd);
+    if (len > 0)
+        fprintf(stderr, "%s: %.*s\n", run->name, (int)len, message);
+    return len <= 0;
+}
+
+static bool may_fail_later(const Settings *settings)
+{
+    return settings->cygwin.count || settings->notify || settings->lock_with_screen || settings->lock_on_suspend;
+}
+
 static int go_to_background(Run *run, char **command)
 {
+    int ready[2] = {-1, -1};
+    if (may_fail_later(run->settings) && pipe2(ready, O_CLOEXEC) != 0) {
+        perror("pipe");
+        clear(run);
+        return 1;
+    }
     if (command[0])
         run->parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
     pid_t pid = fork();
@@ -321,13 +380,18 @@ static int go_to_background(Run *run, char **command)
         return 1;
     }
     if (pid == 0) {
+        run->ready = ready[1];
+        if (ready[0] >= 0)
+            close(ready[0]);
         if (leave())
             return serve_until_ended(run);
         clear(run);
         return 1;
     }
-    int status = announce(run, command, pid);
+    if (ready[1] >= 0)
+        close(ready[1]);
     forget_sockets(run); /* they are the agent's now */
+    int status = ready[0] < 0 || wait_until_ready(run, ready[0]) ? announce(run, command, pid) : 1;
     clear(run);
     return status;
 }
@@ -342,23 +406,44 @@ static int stay(Run *run)
     return serve_until_ended(run);
 }
 
+static bool listen_at(Run *run, const char *path, LyError *error)
+{
+    if (!unix_listen(path, &run->sockets[run->socket_count], error))
+        return false;
+    run->socket_count++;
+    return true;
+}
+
 static bool listen_somewhere(Run *run, bool has_command, LyError *error)
 {
     const Settings *settings = run->settings;
-    if (!settings->socket && !has_command)
+    if (settings->openssh.count >= SOCKETS_MAX || settings->cygwin.count > SOCKETS_MAX)
+        return ly_error_set(error, LY_ERROR_LIMIT, "an agent has at most %d sockets of a kind", SOCKETS_MAX - 1);
+    for (size_t i = 0; i < settings->cygwin.count; i++)
+        if (!(run->cygwin_paths[i] = unix_absolute(settings->cygwin.items[i])))
+            return ly_error_set_errno(error, errno, "cannot listen at %s",
+                                      LY_PRINTABLE(ly_bytes_str(settings->cygwin.items[i])));
+    if (!settings->socket && !settings->openssh.count && !has_command)
         run->socket_count = unix_inherited(run->sockets, SOCKETS_MAX);
     run->inherited = run->socket_count > 0;
     if (run->inherited)
         return true;
+    if (settings->socket && !listen_at(run, settings->socket, error))
+        return false;
+    for (size_t i = 0; i < settings->openssh.count; i++)
+        if (!listen_at(run, settings->openssh.items[i], error))
+            return false;
+    if (run->socket_count)
+        return true;
+    if (!unix_listen_anywhere(settings->temporary, &run->sockets[0], error))
+        return false;
     run->socket_count = 1;
-    run->sockets[0].fd = -1;
-    return settings->socket ? unix_listen(settings->socket, &run->sockets[0], error)
-                            : unix_listen_anywhere(settings->temporary, &run->sockets[0], error);
+    return true;
 }
 
 int run_serve(Settings *settings, const char *name, char **command)
 {
-    Run run = {.settings = settings, .name = name, .parent = -1};
+    Run run = {.settings = settings, .name = name, .ready = -1, .parent = -1};
     LyError error;
     prctl(PR_SET_DUMPABLE, 0);
     if (!settings->no_policy)

@@ -7,6 +7,7 @@
 
 #include "ask.h"
 #include "base/auto.h"
+#include "detail.h"
 #include "base/list.h"
 #include "base/secret.h"
 #include "key/read.h"
@@ -29,6 +30,7 @@ struct Serve {
     LyCrypto *crypto;
     LyAgent *agent;
     Ask *ask;
+    const struct Journal *journal;
     LyLog log;
     void (*used)(void *user, const char *text);
     void *user;
@@ -99,10 +101,8 @@ static void stream_flush(Stream *stream)
         stream_close(stream);
         return;
     }
-    size_t room = 0;
-    if (!closed && !stream->ended)
-        ly_agent_client_input(stream->client, &room);
-    ly_watch_set(stream->watch, (room ? LY_READABLE : 0) | (output.len ? LY_WRITABLE : 0));
+    bool receiving = !stream->ended && ly_agent_client_is_receiving(stream->client);
+    ly_watch_set(stream->watch, (receiving ? LY_READABLE : 0) | (output.len ? LY_WRITABLE : 0));
 }
 
 /* False at the end of the input. */
@@ -292,6 +292,9 @@ static void handle(Serve *serve, const LyAgentEvent *event)
     case LY_AGENT_DECRYPT:
         decrypt(serve, event);
         break;
+    case LY_AGENT_EXTENSION:
+        detail_answer(serve->agent, serve->journal, event, now_us());
+        break;
     case LY_AGENT_PROVIDER:
         ly_log(&serve->log, LY_LOG_WARNING,
                "a PKCS#11 module was asked for, which this program is built without: %s",
@@ -371,13 +374,16 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
     Serve *serve = ly_new(Serve);
     *serve = (Serve){.loop = loop,
                      .crypto = crypto,
+                     .journal = options->journal,
                      .log = options->agent.log,
                      .used = options->used,
                      .user = options->user,
                      .timer_at = UINT64_MAX};
     ly_list_init(&serve->streams);
     ly_list_init(&serve->changed);
-    serve->agent = ly_agent_new(crypto, &options->agent);
+    LyAgentOptions agent = options->agent;
+    agent.extensions = detail_extensions;
+    serve->agent = ly_agent_new(crypto, &agent);
     serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, answered, serve);
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);

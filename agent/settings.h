@@ -9,7 +9,7 @@ typedef struct Settings {
     bool csh, sh, kill, debug, foreground, temporary, no_policy, help, version;
     bool notify, lock_with_screen, lock_on_suspend;
     const char *socket, *hash_name, *lifetime_text, *policy;
-    StringList providers, options;
+    StringList providers, options, openssh, cygwin;
     /* What these say. */
     LyHash hash;
     uint64_t lifetime_us; /* 0: none */

@@ -31,8 +31,7 @@ static bool address_of(const char *path, struct sockaddr_un *address, LyError *e
     return true;
 }
 
-/* The directory's absolute path, because the agent leaves for "/". */
-static char *absolute(const char *path)
+char *unix_absolute(const char *path)
 {
     const char *slash = strrchr(path, '/');
     LY_AUTO_FREE char *directory =
@@ -96,7 +95,7 @@ static int bind_and_listen(const struct sockaddr_un *address)
 static void remember(UnixSocket *listening, int fd, const char *path)
 {
     struct stat made;
-    *listening = (UnixSocket){.fd = fd, .path = ly_strdup(path), .remove = absolute(path)};
+    *listening = (UnixSocket){.fd = fd, .path = ly_strdup(path), .remove = unix_absolute(path)};
     if (lstat(path, &made) == 0) {
         listening->device = made.st_dev;
         listening->inode = made.st_ino;

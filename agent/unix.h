@@ -13,6 +13,10 @@ typedef struct UnixSocket {
     uint64_t device, inode;
 } UnixSocket;
 
+/* The same path from "/", because the agent leaves for there; what it names need not be. NULL: its directory is not
+ * there (errno). ly_free. */
+char *unix_absolute(const char *path);
+
 /* Listens at `path`, for the owner alone. A socket where nobody listens any more is replaced; one where
  * somebody does, and anything else that stands there, is an error. */
 bool unix_listen(const char *path, UnixSocket *listening, LyError *error);

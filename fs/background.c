@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -20,11 +21,14 @@ static int wait_for_verdict(int pipe_in, pid_t child)
         len += got > 0 ? (size_t)got : 0;
     }
     close(pipe_in);
-    if (len == 0) { /* it died: its signal is our status */
+    if (len == 0) { /* it died: as it did, so do we */
         int status = 0;
         waitpid(child, &status, 0);
-        fprintf(stderr, "lanyardfs: ended before it had mounted%s\n",
-                WIFSIGNALED(status) ? " (stopped by a signal)" : "");
+        if (WIFSIGNALED(status)) {
+            signal(WTERMSIG(status), SIG_DFL);
+            raise(WTERMSIG(status));
+        }
+        fprintf(stderr, "lanyardfs: ended before it had mounted\n");
         return 1;
     }
     if (len > 1)
@@ -42,6 +46,10 @@ int background_begin(Background *background)
     pid_t child = fork();
     if (child != 0) {
         close(ends[1]);
+        /* The terminal's signals come to both: the child puts the terminal right before it ends, and whoever
+         * waits for us is to find it so. */
+        signal(SIGINT, SIG_IGN);
+        signal(SIGQUIT, SIG_IGN);
         if (child > 0)
             return wait_for_verdict(ends[0], child);
         fprintf(stderr, "lanyardfs: cannot go to the background: %s\n", strerror(errno));

@@ -24,8 +24,10 @@ static const struct {
     char letter;
 } options_table[] = {
     {"agent", "FILE", "the agent's Cygwin socket file or AF_UNIX socket ($SSH_AUTH_SOCK)", 'a'},
-    {"command", "LINE", "or a command line whose standard input and output are a\n"
-                        "                     connection to the agent; one runs for each client", 'c'},
+    {"command", "LINE",
+     "or a command line whose standard input and output are a\n"
+     "                     connection to the agent; one runs for each client",
+     'c'},
     {"pageant", NULL, "serve Pageant's window and named pipe (the default)", 'p'},
     {"openssh", "PIPE", "serve \\\\.\\pipe\\PIPE; Windows' ssh looks for openssh-ssh-agent", 'o'},
     {"cygwin", "FILE", "listen for Cygwin and MSYS2 programs, and write FILE for them", 'y'},
@@ -41,9 +43,10 @@ static void print_help(void)
     for (size_t i = 0; i < LY_COUNT(options_table); i++)
         printf("  -%c, --%-7s %-5s %s\n", options_table[i].letter, options_table[i].name,
                options_table[i].value ? options_table[i].value : "", options_table[i].help);
-    printf("\nExamples:\n"
-           "  lanyard-agent-bridge --command \"wsl.exe lanyard-agent relay\"\n"
-           "  lanyard-agent-bridge --agent C:\\Users\\me\\agent.sock --pageant --openssh openssh-ssh-agent\n");
+    printf(
+        "\nExamples:\n"
+        "  lanyard-agent-bridge --command \"wsl.exe lanyard-agent relay\"\n"
+        "  lanyard-agent-bridge --agent C:\\Users\\me\\agent.sock --pageant --openssh openssh-ssh-agent\n");
 }
 
 /* False: the program ends with *status. */
@@ -137,8 +140,9 @@ static bool start(Bridge *bridge, const Options *options, LyError *error)
         return windows_error(error, (DWORD)code, "cannot use sockets");
     if (!user_get(&bridge->user, error))
         return false;
-    if (options->pageant && (!pipe_pageant_name(&pageant, error) ||
-                             !pipe_start(bridge, ly_buf_str(&pageant), error) || !window_start(bridge, error)))
+    if (options->pageant &&
+        (!pipe_pageant_name(&pageant, error) || !pipe_start(bridge, ly_buf_str(&pageant), error) ||
+         !window_start(bridge, error)))
         return false;
     if (options->openssh) {
         bool whole = ly_bytes_starts_with(ly_bytes_str(options->openssh), PIPES);
@@ -163,7 +167,8 @@ int main(int argc, char **argv)
                      .log = {.write = write_log, .level = options.verbose ? LY_LOG_DEBUG : LY_LOG_ERROR},
                      .stop = stop_event()};
     LyError error;
-    if (!bridge.stop || !SetConsoleCtrlHandler(console_says_stop, TRUE) || !start(&bridge, &options, &error)) {
+    if (!bridge.stop || !SetConsoleCtrlHandler(console_says_stop, TRUE) ||
+        !start(&bridge, &options, &error)) {
         fprintf(stderr, "lanyard-agent-bridge: %s\n", bridge.stop ? error.message : "cannot make an event");
         return EXIT_FAILED;
     }

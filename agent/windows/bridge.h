@@ -1,6 +1,7 @@
-/* lanyard-agent-bridge: gives the clients of Windows (PuTTY, WinSCP, FileZilla, Windows' ssh) an agent that runs
- * elsewhere. Each client has a thread and a connection of its own to the agent, because what an agent knows of a
- * connection (where it was forwarded to) must not pass to another client. Win32 alone: no OpenSSL, no GLib. */
+/* lanyard-agent-bridge: gives the clients of Windows (PuTTY, WinSCP, FileZilla, Windows' ssh) an agent that
+ * runs elsewhere. Each client has a thread and a connection of its own to the agent, because what an agent
+ * knows of a connection (where it was forwarded to) must not pass to another client. Win32 alone: no OpenSSL,
+ * no GLib. */
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
@@ -12,10 +13,10 @@
 #include "base/log.h"
 
 enum {
-    CLIENTS_MAX = 256,             /* of all transports together */
-    HANDSHAKES_MAX = 64,           /* of them, in a Cygwin handshake: anybody on this machine can begin one */
-    HANDSHAKE_WAIT_MS = 5000,      /* for a whole Cygwin handshake, either side of it */
-    CONNECT_WAIT_MS = 10000,       /* until the agent's end is there */
+    CLIENTS_MAX = 256,        /* of all transports together */
+    HANDSHAKES_MAX = 64,      /* of them, in a Cygwin handshake: anybody on this machine can begin one */
+    HANDSHAKE_WAIT_MS = 5000, /* for a whole Cygwin handshake, either side of it */
+    CONNECT_WAIT_MS = 10000,  /* until the agent's end is there */
     REPLY_WAIT_MS = 10 * 60 * 1000, /* for an answer to the window: a person may have to be asked */
 };
 
@@ -23,9 +24,9 @@ enum {
 
 /* One end of a connection. Its handles are overlapped, so that every wait can end. */
 typedef struct Stream {
-    SOCKET socket;             /* INVALID_SOCKET: the two handles count */
-    HANDLE input, output;      /* the same one twice for a named pipe; INVALID_HANDLE_VALUE when closed */
-    HANDLE process, job;       /* the program behind it, or NULL */
+    SOCKET socket;        /* INVALID_SOCKET: the two handles count */
+    HANDLE input, output; /* the same one twice for a named pipe; INVALID_HANDLE_VALUE when closed */
+    HANDLE process, job;  /* the program behind it, or NULL */
 } Stream;
 
 #define STREAM_NONE                                                                                          \
@@ -53,8 +54,9 @@ typedef struct Upstream {
 } Upstream;
 
 bool upstream_connect(const Upstream *upstream, Stream *stream, LyError *error);
-/* One request and its reply (type and contents) over a connection of its own. */
-bool upstream_ask(const Upstream *upstream, LyBytes request, LyBuf *reply, LyError *error);
+/* One request and its reply (type and contents) over a connection of its own, which the caller closes in
+ * either case: that can take a while. */
+bool upstream_ask(const Upstream *upstream, LyBytes request, LyBuf *reply, Stream *stream, LyError *error);
 
 /* --- cygwin-socket.c --- */
 
@@ -64,11 +66,11 @@ bool cygwin_connect(LyBytes file_text, Stream *stream, LyError *error);
 /* --- user.c: who may --- */
 
 typedef struct User {
-    PSID sid;                                  /* of this process's user */
-    PSID owner;                                /* its default owner: for administrators, their group */
-    char *sid_text;                            /* S-1-5-... */
-    SECURITY_ATTRIBUTES only_user_file;        /* full access, for the user alone, nothing inherited */
-    SECURITY_ATTRIBUTES only_user_pipe;        /* read and write, for the user alone, not over the network */
+    PSID sid;                           /* of this process's user */
+    PSID owner;                         /* its default owner: for administrators, their group */
+    char *sid_text;                     /* S-1-5-... */
+    SECURITY_ATTRIBUTES only_user_file; /* full access, for the user alone, nothing inherited */
+    SECURITY_ATTRIBUTES only_user_pipe; /* read and write, for the user alone, not over the network */
 } User;
 
 bool user_get(User *user, LyError *error);
@@ -84,7 +86,7 @@ typedef struct Bridge {
     Upstream upstream;
     User user;
     LyLog log;
-    HANDLE stop; /* an event: the program is to end */
+    HANDLE stop;                       /* an event: the program is to end */
     volatile LONG clients, handshakes; /* at this moment */
 } Bridge;
 

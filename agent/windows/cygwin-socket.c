@@ -50,7 +50,8 @@ static bool connect_within(SOCKET fd, const struct sockaddr_in *address, LyError
         int code = 0, len = sizeof code;
         getsockopt(fd, SOL_SOCKET, SO_ERROR, (char *)&code, &len);
         if (code != 0 || FD_ISSET(fd, &broken))
-            return windows_error(error, (DWORD)(code ? code : WSAECONNREFUSED), "cannot connect to the agent");
+            return windows_error(error, (DWORD)(code ? code : WSAECONNREFUSED),
+                                 "cannot connect to the agent");
     }
     nonblocking = 0;
     ioctlsocket(fd, FIONBIO, &nonblocking);
@@ -69,8 +70,8 @@ bool cygwin_connect(LyBytes file_text, Stream *stream, LyError *error)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&yes, sizeof yes);
     struct sockaddr_in address = loopback(file.port);
     Stream made = stream_of_socket(fd);
-    /* Agents let in their own uid and root; Windows does not know what uid Cygwin gives this user, and whoever can
-     * read the file has proved as much as Cygwin's own clients prove. */
+    /* Agents let in their own uid and root; Windows does not know what uid Cygwin gives this user, and
+     * whoever can read the file has proved as much as Cygwin's own clients prove. */
     LyCygwinCredentials ours = {.pid = (int32_t)GetCurrentProcessId()};
     LyCygwinHandshake handshake;
     LY_AUTO(ly_buf_free) LyBuf out = {0};
@@ -170,7 +171,8 @@ static DWORD WINAPI accept_clients(void *argument)
         int yes = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&yes, sizeof yes);
         if (!hand_over(server, socket)) {
-            ly_log(&server->bridge->log, LY_LOG_WARNING, "too many clients of the Cygwin socket: one was closed");
+            ly_log(&server->bridge->log, LY_LOG_WARNING,
+                   "too many clients of the Cygwin socket: one was closed");
             closesocket(socket);
         }
     }
@@ -194,12 +196,14 @@ static bool listen_on_loopback(Server *server)
     return true;
 }
 
-/* Deletes what a listener that is gone left behind; anything else that has the name is the caller's trouble. */
+/* Deletes what a listener that is gone left behind; anything else that has the name is the caller's trouble.
+ */
 static bool make_way(const char *path, LyError *error)
 {
     uint8_t text[LY_CYGWIN_FILE_MAX];
     DWORD len = 0;
-    HANDLE file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0, NULL);
+    HANDLE file =
+        CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0, NULL);
     if (file == INVALID_HANDLE_VALUE)
         return true;
     if (!ReadFile(file, text, sizeof text, &len, NULL))
@@ -207,7 +211,8 @@ static bool make_way(const char *path, LyError *error)
     CloseHandle(file);
     Stream stream = STREAM_NONE;
     if (!ly_is_cygwin_file(ly_bytes(text, len)))
-        return ly_error_set(error, LY_ERROR_INVALID, "%s exists and is not a Cygwin socket file; it is left alone",
+        return ly_error_set(error, LY_ERROR_INVALID,
+                            "%s exists and is not a Cygwin socket file; it is left alone",
                             LY_PRINTABLE(ly_bytes_str(path)));
     if (cygwin_connect(ly_bytes(text, len), &stream, NULL)) {
         stream_close(&stream);
@@ -225,8 +230,9 @@ static bool publish(const Server *server, const char *path, LyError *error)
 {
     LY_AUTO(ly_buf_free) LyBuf text = {0};
     ly_put_cygwin_file(&server->file, &text);
-    HANDLE file = CreateFileA(path, GENERIC_WRITE, 0, (SECURITY_ATTRIBUTES *)&server->bridge->user.only_user_file,
-                              CREATE_NEW, FILE_ATTRIBUTE_SYSTEM, NULL);
+    HANDLE file =
+        CreateFileA(path, GENERIC_WRITE, 0, (SECURITY_ATTRIBUTES *)&server->bridge->user.only_user_file,
+                    CREATE_NEW, FILE_ATTRIBUTE_SYSTEM, NULL);
     if (file == INVALID_HANDLE_VALUE)
         return windows_error(error, GetLastError(), "cannot make %s", LY_PRINTABLE(ly_bytes_str(path)));
     DWORD len = 0;
@@ -248,7 +254,8 @@ bool cygwin_start(Bridge *bridge, const char *path, LyError *error)
         return false;
     if (!listen_on_loopback(server))
         return windows_error(error, (DWORD)WSAGetLastError(), "cannot listen on 127.0.0.1");
-    if (BCryptGenRandom(NULL, server->file.secret, sizeof server->file.secret, BCRYPT_USE_SYSTEM_PREFERRED_RNG) < 0)
+    if (BCryptGenRandom(NULL, server->file.secret, sizeof server->file.secret,
+                        BCRYPT_USE_SYSTEM_PREFERRED_RNG) < 0)
         return ly_error_set(error, LY_ERROR_CRYPTO, "this Windows has no random numbers (bcrypt.dll)");
     if (!bridge_thread(accept_clients, server))
         return windows_error(error, GetLastError(), "cannot start a thread");

@@ -73,8 +73,9 @@ static HANDLE instance(const Server *server, bool first)
 {
     return CreateNamedPipeA(
         server->path, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
-        PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, PIPE_UNLIMITED_INSTANCES,
-        BUFFER_LEN, BUFFER_LEN, 0, (SECURITY_ATTRIBUTES *)&server->bridge->user.only_user_pipe);
+        PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
+        PIPE_UNLIMITED_INSTANCES, BUFFER_LEN, BUFFER_LEN, 0,
+        (SECURITY_ATTRIBUTES *)&server->bridge->user.only_user_pipe);
 }
 
 static DWORD WINAPI serve_client(void *argument)
@@ -88,8 +89,8 @@ static DWORD WINAPI serve_client(void *argument)
         stream_relay(&stream, &agent);
         stream_shutdown(&agent);
         stream_close(&agent);
-        /* What the client has not read yet would be lost otherwise. A client that does not read has its thread
-         * wait, which ends with it. */
+        /* What the client has not read yet would be lost otherwise. A client that does not read has its
+         * thread wait, which ends with it. */
         FlushFileBuffers(stream.input);
     } else {
         ly_log(&bridge->log, LY_LOG_ERROR, "%s", error.message);

@@ -76,14 +76,13 @@ static bool transfer_begin(Transfer *transfer, uint8_t *data, size_t len)
     if (stream->socket != INVALID_SOCKET) {
         WSABUF part = {.len = (ULONG)len, .buf = (char *)data};
         DWORD flags = 0;
-        begun = (transfer->writes ? WSASend(stream->socket, &part, 1, NULL, 0, &transfer->overlapped, NULL)
-                                  : WSARecv(stream->socket, &part, 1, NULL, &flags, &transfer->overlapped,
-                                            NULL)) == 0;
+        begun = (transfer->writes
+                     ? WSASend(stream->socket, &part, 1, NULL, 0, &transfer->overlapped, NULL)
+                     : WSARecv(stream->socket, &part, 1, NULL, &flags, &transfer->overlapped, NULL)) == 0;
         code = (DWORD)WSAGetLastError();
     } else {
-        begun = transfer->writes
-                    ? WriteFile(stream->output, data, (DWORD)len, NULL, &transfer->overlapped)
-                    : ReadFile(stream->input, data, (DWORD)len, NULL, &transfer->overlapped);
+        begun = transfer->writes ? WriteFile(stream->output, data, (DWORD)len, NULL, &transfer->overlapped)
+                                 : ReadFile(stream->input, data, (DWORD)len, NULL, &transfer->overlapped);
         code = GetLastError();
     }
     transfer->pending = begun || code == ERROR_IO_PENDING;
@@ -100,10 +99,10 @@ static size_t transfer_end(Transfer *transfer, bool cancel)
     if (cancel)
         CancelIoEx(handle, &transfer->overlapped);
     DWORD len = 0, flags = 0;
-    bool done = transfer->stream->socket != INVALID_SOCKET
-                    ? WSAGetOverlappedResult(transfer->stream->socket, &transfer->overlapped, &len, TRUE,
-                                             &flags)
-                    : GetOverlappedResult(handle, &transfer->overlapped, &len, TRUE);
+    bool done =
+        transfer->stream->socket != INVALID_SOCKET
+            ? WSAGetOverlappedResult(transfer->stream->socket, &transfer->overlapped, &len, TRUE, &flags)
+            : GetOverlappedResult(handle, &transfer->overlapped, &len, TRUE);
     return done ? len : 0;
 }
 
@@ -113,7 +112,8 @@ static DWORD wait_of(uint64_t deadline_ms)
     return deadline_ms <= now_ms ? 0 : (DWORD)LY_MIN(deadline_ms - now_ms, (uint64_t)INFINITE);
 }
 
-static size_t transfer_once(const Stream *stream, bool writes, uint8_t *data, size_t len, uint64_t deadline_ms)
+static size_t transfer_once(const Stream *stream, bool writes, uint8_t *data, size_t len,
+                            uint64_t deadline_ms)
 {
     Transfer transfer = {.stream = stream, .writes = writes};
     transfer.overlapped.hEvent = CreateEventA(NULL, TRUE, FALSE, NULL);

@@ -37,8 +37,8 @@ static bool connect_unix(const char *path, Stream *stream, LyError *error)
     return true;
 }
 
-/* The file's first bytes; none of what is there and cannot be read as a file, as AF_UNIX sockets cannot. While it is written its
- * maker shares it with nobody. */
+/* The file's first bytes; none of what is there and cannot be read as a file, as AF_UNIX sockets cannot.
+ * While it is written its maker shares it with nobody. */
 static bool read_file(const char *path, uint8_t *text, DWORD room, DWORD *len, LyError *error)
 {
     *len = 0;
@@ -67,8 +67,9 @@ static bool connect_path(const char *path, Stream *stream, LyError *error)
     DWORD len = 0;
     if (!read_file(path, text, sizeof text, &len, error))
         return false;
-    bool connected = ly_is_cygwin_file(ly_bytes(text, len)) ? cygwin_connect(ly_bytes(text, len), stream, error)
-                                                            : connect_unix(path, stream, error);
+    bool connected = ly_is_cygwin_file(ly_bytes(text, len))
+                         ? cygwin_connect(ly_bytes(text, len), stream, error)
+                         : connect_unix(path, stream, error);
     ly_cleanse(text, sizeof text);
     return connected;
 }
@@ -81,20 +82,21 @@ static bool child_pipe(bool child_reads, HANDLE *ours, HANDLE *childs)
         return false;
     LY_AUTO_FREE char *name = ly_format("\\\\.\\pipe\\lanyard-agent-bridge.%016llx%016llx",
                                         (unsigned long long)number[0], (unsigned long long)number[1]);
-    *ours = CreateNamedPipeA(name,
-                             (child_reads ? PIPE_ACCESS_OUTBOUND : PIPE_ACCESS_INBOUND) |
-                                 FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
-                             PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1, 16384, 16384, 0, NULL);
+    *ours =
+        CreateNamedPipeA(name,
+                         (child_reads ? PIPE_ACCESS_OUTBOUND : PIPE_ACCESS_INBOUND) | FILE_FLAG_OVERLAPPED |
+                             FILE_FLAG_FIRST_PIPE_INSTANCE,
+                         PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1, 16384, 16384, 0, NULL);
     if (*ours == INVALID_HANDLE_VALUE)
         return false;
     SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
-    *childs = CreateFileA(name, child_reads ? GENERIC_READ : GENERIC_WRITE, 0, &inherited, OPEN_EXISTING, 0,
-                          NULL);
+    *childs =
+        CreateFileA(name, child_reads ? GENERIC_READ : GENERIC_WRITE, 0, &inherited, OPEN_EXISTING, 0, NULL);
     return *childs != INVALID_HANDLE_VALUE;
 }
 
-/* Starts it with these two handles and standard error; it inherits nothing else, because another thread's child
- * may be starting at the same moment. */
+/* Starts it with these two handles and standard error; it inherits nothing else, because another thread's
+ * child may be starting at the same moment. */
 static bool start(const char *command, HANDLE childs_input, HANDLE childs_output, Stream *stream)
 {
     HANDLE standard_error = GetStdHandle(STD_ERROR_HANDLE), errors = NULL;
@@ -114,8 +116,8 @@ static bool start(const char *command, HANDLE childs_input, HANDLE childs_output
     LY_AUTO_FREE char *line = ly_strdup(command); /* CreateProcess writes into it */
     bool listed = InitializeProcThreadAttributeList(info.lpAttributeList, 1, 0, &list_len);
     bool started = listed &&
-                   UpdateProcThreadAttribute(info.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, passed,
-                                             (errors ? 3 : 2) * sizeof passed[0], NULL, NULL) &&
+                   UpdateProcThreadAttribute(info.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
+                                             passed, (errors ? 3 : 2) * sizeof passed[0], NULL, NULL) &&
                    CreateProcessA(NULL, line, NULL, NULL, TRUE,
                                   EXTENDED_STARTUPINFO_PRESENT | CREATE_NO_WINDOW | CREATE_SUSPENDED, NULL,
                                   NULL, &info.StartupInfo, &process);
@@ -191,13 +193,7 @@ static bool exchange(const Stream *stream, LyBytes request, LyBuf *reply, LyErro
     return true;
 }
 
-bool upstream_ask(const Upstream *upstream, LyBytes request, LyBuf *reply, LyError *error)
+bool upstream_ask(const Upstream *upstream, LyBytes request, LyBuf *reply, Stream *stream, LyError *error)
 {
-    Stream stream = STREAM_NONE;
-    if (!upstream_connect(upstream, &stream, error))
-        return false;
-    bool answered = exchange(&stream, request, reply, error);
-    stream_shutdown(&stream);
-    stream_close(&stream);
-    return answered;
+    return upstream_connect(upstream, stream, error) && exchange(stream, request, reply, error);
 }

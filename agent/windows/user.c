@@ -21,8 +21,8 @@ static bool only_user(const char *format, const char *sid, SECURITY_ATTRIBUTES *
 {
     LY_AUTO_FREE char *text = ly_format(format, sid, sid);
     *attributes = (SECURITY_ATTRIBUTES){.nLength = sizeof *attributes};
-    return ConvertStringSecurityDescriptorToSecurityDescriptorA(
-        text, SDDL_REVISION_1, &attributes->lpSecurityDescriptor, NULL);
+    return ConvertStringSecurityDescriptorToSecurityDescriptorA(text, SDDL_REVISION_1,
+                                                                &attributes->lpSecurityDescriptor, NULL);
 }
 
 bool user_get(User *user, LyError *error)

@@ -10,8 +10,8 @@ enum { NESTED_MAX = 64, NAME_MAX_LEN = 256 };
 
 #define PAGEANT "Pageant"
 
-/* A request on its way to the agent, in a thread of its own. The window's thread waits for `answered` and then
- * owns it again. */
+/* A request on its way to the agent, in a thread of its own. The window's thread waits for `answered` and
+ * then owns it again. */
 typedef struct Request {
     Bridge *bridge;
     LyBuf request, reply;
@@ -30,13 +30,16 @@ static DWORD WINAPI ask(void *argument)
 {
     Request *request = argument;
     Bridge *bridge = request->bridge;
+    Stream agent = STREAM_NONE;
     LyError error;
-    if (!upstream_ask(&bridge->upstream, ly_buf_bytes(&request->request), &request->reply, &error)) {
+    if (!upstream_ask(&bridge->upstream, ly_buf_bytes(&request->request), &request->reply, &agent, &error)) {
         ly_log(&bridge->log, LY_LOG_ERROR, "%s", error.message);
         ly_buf_clear(&request->reply); /* which the client sees as a failure */
     }
+    SetEvent(request->answered); /* from here on the request is the window's */
+    stream_shutdown(&agent);
+    stream_close(&agent);
     bridge_leave(&bridge->clients);
-    SetEvent(request->answered);
     return 0;
 }
 
@@ -106,9 +109,12 @@ static bool serve(Window *window, const COPYDATASTRUCT *copy)
 {
     LyError error;
     LyBytes name;
-    if (!ly_pageant_map_name(copy->dwData, ly_bytes(copy->lpData, copy->cbData), &name, &error) ||
-        name.len > NAME_MAX_LEN) {
-        ly_log(&window->bridge->log, LY_LOG_INFO, "a message to the window is refused");
+    bool named = ly_pageant_map_name(copy->dwData, ly_bytes(copy->lpData, copy->cbData), &name, &error);
+    if (named && name.len > NAME_MAX_LEN)
+        named = ly_error_set(&error, LY_ERROR_LIMIT, "the name of the client's memory has %u bytes",
+                             (unsigned)name.len);
+    if (!named) {
+        ly_log(&window->bridge->log, LY_LOG_INFO, "%s", error.message);
         return false;
     }
     LY_AUTO_FREE char *map_name = ly_bytes_dup_str(name); /* the sender's memory goes when it is answered */
@@ -146,8 +152,9 @@ static bool create(Window *window)
     if (FindWindowA(PAGEANT, PAGEANT))
         return ly_error_set(&window->error, LY_ERROR_INVALID, "another Pageant is running");
     /* Not a message-only window: FindWindow does not find those. It is never shown. */
-    if (!RegisterClassA(&class) || !CreateWindowExA(0, PAGEANT, PAGEANT, WS_OVERLAPPEDWINDOW, CW_USEDEFAULT,
-                                                    CW_USEDEFAULT, 100, 100, NULL, NULL, class.hInstance, window))
+    if (!RegisterClassA(&class) ||
+        !CreateWindowExA(0, PAGEANT, PAGEANT, WS_OVERLAPPEDWINDOW, CW_USEDEFAULT, CW_USEDEFAULT, 100, 100,
+                         NULL, NULL, class.hInstance, window))
         return windows_error(&window->error, GetLastError(), "cannot make Pageant's window");
     return true;
 }

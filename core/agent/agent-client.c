@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/secret.h"
 
-enum { HEADER_LEN = 4, INPUT_LEN = 2048, OUTPUT_KEPT = 64 << 10 };
+enum { HEADER_LEN = 4, INPUT_LEN = 2048, OUTPUT_KEPT = 1024 };
 
 static char *copy_or_null(const char *text)
 {
@@ -189,13 +189,14 @@ static void handle(LyAgentClient *client, size_t handler, LyBytes message)
     Request *request = ly_agent_request_new(client, type);
     LyReader reader = ly_reader(ly_bytes_slice(message, 1, message.len));
     if (agent->options.log.write && agent->options.log.level >= LY_LOG_TRACE)
-        ly_log(&agent->options.log, LY_LOG_TRACE, "%s from %s", ly_agent_message_name(type), PEER_TEXT(client));
+        ly_log(&agent->options.log, LY_LOG_TRACE, "%s from %s", ly_agent_message_name(type),
+               PEER_TEXT(client));
     ly_agent_expire(agent);
     if (handler == LY_COUNT(handlers)) {
         ly_log(&agent->options.log, LY_LOG_DEBUG, "message %u from %s is not known", type, PEER_TEXT(client));
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
-    } else if (ly_agent_is_closed_to_all(agent) && type != SSH_AGENTC_UNLOCK && type != SSH_AGENTC_EXTENSION &&
-               type != SSH_AGENTC_REQUEST_IDENTITIES) {
+    } else if (ly_agent_is_closed_to_all(agent) && type != SSH_AGENTC_UNLOCK &&
+               type != SSH_AGENTC_EXTENSION && type != SSH_AGENTC_REQUEST_IDENTITIES) {
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
     } else {
         handlers[handler].handle(request, &reader);
@@ -243,8 +244,8 @@ void ly_agent_client_process(LyAgentClient *client)
             memmove(input->data, rest.data, after);
         ly_cleanse(input->data + after, before - after);
         input->len = after;
-        if (after == 0 && input->cap > INPUT_LEN)
-            ly_buf_free(input);
+        if (after == 0)
+            ly_buf_free(input); /* thousands of clients may be idle */
     }
     if (!client->paused && client->wants_input) {
         client->wants_input = false;
@@ -254,17 +255,22 @@ void ly_agent_client_process(LyAgentClient *client)
 
 /* ---- bytes in and out ---- */
 
+bool ly_agent_client_is_receiving(LyAgentClient *client)
+{
+    client->wants_input = client->paused;
+    return !client->closed && !client->paused;
+}
+
 uint8_t *ly_agent_client_input(LyAgentClient *client, size_t *len)
 {
     LyBuf *input = &client->input;
     *len = 0;
-    if (client->closed || client->paused) {
-        client->wants_input = client->paused;
+    if (!ly_agent_client_is_receiving(client))
         return NULL;
-    }
     /* An announced length is believed as its bytes come: the buffer doubles. */
     if (input->cap == 0 || input->len == input->cap) {
-        size_t need = input->len < HEADER_LEN ? INPUT_LEN : HEADER_LEN + ly_load_u32(input->data) - input->len;
+        size_t need =
+            input->len < HEADER_LEN ? INPUT_LEN : HEADER_LEN + ly_load_u32(input->data) - input->len;
         if (!ly_buf_room(input, LY_MIN(need, LY_MAX(input->len, (size_t)INPUT_LEN))))
             return NULL;
     }

@@ -38,7 +38,8 @@ static const char *destination_fault(LyCrypto *crypto, LyBytes constraint)
     LyBytes from = ly_get_string(&reader), to = ly_get_string(&reader), extensions = ly_get_string(&reader);
     LyBytes from_user, from_host, to_user, to_host;
     size_t from_count, to_count;
-    if (!ly_reader_done(&reader) || extensions.len || !check_hop(crypto, from, &from_user, &from_host, &from_count) ||
+    if (!ly_reader_done(&reader) || extensions.len ||
+        !check_hop(crypto, from, &from_user, &from_host, &from_count) ||
         !check_hop(crypto, to, &to_user, &to_host, &to_count))
         return "its destination restriction is malformed, or names keys that are not known";
     if (from_user.len || (from_host.len == 0) != (from_count == 0))
@@ -89,8 +90,8 @@ bool ly_agent_provider_allowed(LyAgentClient *client, LyBytes provider)
     if (!why && !allowed)
         why = "it is not among the allowed ones";
     if (why)
-        ly_log(&agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: %s", LY_PRINTABLE(provider),
-               PEER_TEXT(client), why);
+        ly_log(&agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: %s",
+               LY_PRINTABLE(provider), PEER_TEXT(client), why);
     return !why;
 }
 
@@ -150,7 +151,8 @@ static const char *get_extension(LyAgentClient *client, LyReader *reader, const 
     return "a constraint of it is not known";
 }
 
-static const char *get_one(LyAgentClient *client, LyReader *reader, const LyKey *key, Constraints *constraints)
+static const char *get_one(LyAgentClient *client, LyReader *reader, const LyKey *key,
+                           Constraints *constraints)
 {
     switch (ly_get_u8(reader)) {
     case SSH_AGENT_CONSTRAIN_LIFETIME:
@@ -180,7 +182,7 @@ bool ly_agent_get_constraints(LyAgentClient *client, LyReader *reader, const LyK
     if (!fault && reader->failed)
         fault = "its constraints are cut short";
     if (fault)
-        ly_log(&client->agent->options.log, LY_LOG_WARNING, "a key from %s is not added: %s", PEER_TEXT(client),
-               fault);
+        ly_log(&client->agent->options.log, LY_LOG_WARNING, "a key from %s is not added: %s",
+               PEER_TEXT(client), fault);
     return !fault;
 }

@@ -1,4 +1,5 @@
-/* Extensions (RFC 9987 section 3.8): query, OpenSSH's session-bind, and PuTTY's for keys that stay encrypted. */
+/* Extensions (RFC 9987 section 3.8): query, OpenSSH's session-bind, and PuTTY's for keys that stay encrypted.
+ */
 #include "agent/agent-private.h"
 
 #include "base/memory.h"
@@ -90,7 +91,8 @@ static bool add_ppk(LyAgentClient *client, LyReader *reader, size_t held, LyBuf 
             ly_error_set(&error, LY_ERROR_INVALID, "this is not a PPK file");
         } else {
             /* Not encrypted: the key is at hand, and there is nothing to keep. */
-            IdentityAdd add = {.key = entry->key, .encrypted = entry->encrypted ? text : (LyBytes){0}, .held = held};
+            IdentityAdd add = {
+                .key = entry->key, .encrypted = entry->encrypted ? text : (LyBytes){0}, .held = held};
             Identity *old = ly_agent_find(agent, ly_key_blob(entry->key), NULL);
             LyError why = {0};
             if (!entry->encrypted && !ly_key_check(entry->key, &why))
@@ -151,12 +153,52 @@ static bool query(LyAgentClient *client, LyReader *reader, size_t held, LyBuf *o
     return true;
 }
 
+/* ---- the program's own ---- */
+
+static bool is_foreign(const LyAgent *agent, LyBytes name)
+{
+    const char *const *names = agent->options.extensions;
+    while (names && *names && !ly_bytes_is(name, *names))
+        names++;
+    return names && *names;
+}
+
+static void ask_program(Request *request, LyBytes body)
+{
+    ly_agent_request_keep(request, body);
+    if (!ly_agent_ask(request, LY_AGENT_EXTENSION, WAIT_EXTENSION))
+        ly_agent_reply_status(request, SSH_AGENT_FAILURE);
+}
+
+void ly_agent_answer_extension(LyAgent *agent, uint64_t id, LyBytes contents)
+{
+    Request *request = ly_agent_take_answer(agent, id, WAIT_EXTENSION);
+    if (!request)
+        return;
+    if (!contents.data || contents.len > LIST_MAX / 2) {
+        ly_agent_reply_status(request, SSH_AGENT_EXTENSION_FAILURE);
+        return;
+    }
+    LyReader reader = ly_reader(request->body);
+    size_t mark;
+    LyBuf *out = ly_agent_reply_begin(request, &mark);
+    ly_put_u8(out, SSH_AGENT_EXTENSION_RESPONSE);
+    ly_put_string(out, ly_get_string(&reader));
+    ly_buf_add(out, contents);
+    ly_agent_reply_end(request, mark);
+}
+
 void ly_agent_handle_extension(Request *request, LyReader *reader)
 {
+    LyBytes whole = ly_bytes(reader->data, reader->len);
     LyAgentClient *client = request->client;
     bool locked = ly_agent_is_closed_to_all(client->agent);
     LyBytes name = ly_get_string(reader);
     size_t i = 0;
+    if (!locked && !reader->failed && is_foreign(client->agent, name)) {
+        ask_program(request, whole);
+        return;
+    }
     while (i < LY_COUNT(extensions) && !ly_bytes_is(name, extensions[i].name))
         i++;
     if (i == LY_COUNT(extensions) || (locked && !extensions[i].while_locked)) {

@@ -160,7 +160,8 @@ static bool fits(LyAgentClient *client, const IdentityAdd *add, const Identity *
     if (!old && agent->count >= LY_MIN(max, LY_AGENT_IDENTITIES_MAX))
         why = "the agent holds as many as it may";
     else if (list > LIST_MAX)
-        why = "the list of all keys would be longer than clients read (262144 bytes): shorter comments or fewer keys fit";
+        why = "the list of all keys would be longer than clients read (262144 bytes): shorter comments or "
+              "fewer keys fit";
     else if (agent->held - (old ? old->held : 0) + add->held > HELD_MAX)
         why = "the keys and their constraints would take more memory than they may";
     if (why)

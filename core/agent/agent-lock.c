@@ -48,8 +48,9 @@ void ly_agent_handle_unlock(Request *request, LyReader *reader)
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
         return;
     }
-    bool good = hash_passphrase(agent, passphrase, hash) &&
-                ly_bytes_equal_secret(ly_bytes(hash, LOCK_HASH_LEN), ly_bytes(agent->lock_hash, LOCK_HASH_LEN));
+    bool good =
+        hash_passphrase(agent, passphrase, hash) &&
+        ly_bytes_equal_secret(ly_bytes(hash, LOCK_HASH_LEN), ly_bytes(agent->lock_hash, LOCK_HASH_LEN));
     ly_cleanse(hash, sizeof hash);
     if (good) {
         agent->locked = false;

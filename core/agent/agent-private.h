@@ -1,7 +1,8 @@
 /* Inside the agent: identities, clients, and the requests that wait for answers.
  *
- * A client's bytes lie in its input buffer until a whole request is there. Handlers answer at once (ly_agent_reply_...),
- * or keep the request: it then stays in the client's queue, which is what keeps replies in order. */
+ * A client's bytes lie in its input buffer until a whole request is there. Handlers answer at once
+ * (ly_agent_reply_...), or keep the request: it then stays in the client's queue, which is what keeps replies
+ * in order. */
 #ifndef LY_AGENT_AGENT_PRIVATE_H
 #define LY_AGENT_AGENT_PRIVATE_H
 
@@ -10,18 +11,18 @@
 #include "base/wire.h"
 
 enum {
-    LIST_MAX = 262144,            /* bytes of an IDENTITIES_ANSWER: clients refuse larger ones */
-    HELD_MAX = 16 << 20,          /* bytes of requests whose parts the identities keep */
-    OUTPUT_HIGH = 512 << 10,      /* bytes of output from which on a client's requests wait */
-    QUEUED_HIGH = 512 << 10,      /* bytes of unanswered requests, likewise */
-    QUEUED_DEFAULT = 64,          /* requests */
-    QUESTIONS_MAX = 1 << 16,      /* open at once */
-    OPEN_KEYS_MAX = 64,           /* keys whose libcrypto form is kept */
-    BINDS_MAX = 16,               /* session-binds of a connection (OpenSSH's limit, as the next three) */
-    SESSION_ID_MAX = 128,         /* bytes */
-    DESTINATIONS_MAX = 1024,      /* constraints of a key */
-    ASSOCIATED_CERTS_MAX = 1024,  /* of a PKCS#11 request */
-    USER_PATTERN_MAX = 256,       /* bytes */
+    LIST_MAX = 262144,           /* bytes of an IDENTITIES_ANSWER: clients refuse larger ones */
+    HELD_MAX = 16 << 20,         /* bytes of requests whose parts the identities keep */
+    OUTPUT_HIGH = 512 << 10,     /* bytes of output from which on a client's requests wait */
+    QUEUED_HIGH = 512 << 10,     /* bytes of unanswered requests, likewise */
+    QUEUED_DEFAULT = 64,         /* requests */
+    QUESTIONS_MAX = 1 << 16,     /* open at once */
+    OPEN_KEYS_MAX = 64,          /* keys whose libcrypto form is kept */
+    BINDS_MAX = 16,              /* session-binds of a connection (OpenSSH's limit, as the next three) */
+    SESSION_ID_MAX = 128,        /* bytes */
+    DESTINATIONS_MAX = 1024,     /* constraints of a key */
+    ASSOCIATED_CERTS_MAX = 1024, /* of a PKCS#11 request */
+    USER_PATTERN_MAX = 256,      /* bytes */
     PASSPHRASE_ATTEMPTS = 3,
     LOCK_SALT_LEN = 16,
     LOCK_HASH_LEN = 32,
@@ -35,7 +36,7 @@ typedef struct Constraints {
     uint32_t lifetime_s;
     LyBytes destinations; /* constraints, a string each; checked, so that reading them again cannot fail */
     size_t destination_count;
-    LyBytes sk_provider; /* data NULL: none */
+    LyBytes sk_provider;  /* data NULL: none */
     LyBytes certificates; /* key blobs, a string each */
     bool has_certificates;
 } Constraints;
@@ -75,6 +76,7 @@ typedef enum Wait {
     WAIT_OPENER, /* another request asks for the passphrase of the same key */
     WAIT_SIGN,
     WAIT_PROVIDER,
+    WAIT_EXTENSION,
     WAIT_UNTIL /* a failed unlock's delay */
 } Wait;
 
@@ -88,7 +90,7 @@ struct Request {
     Notice question; /* question.id: 0 when there is none */
     uint32_t slot;
     /* SIGN_REQUEST */
-    LyKey *key; /* what is signed with: an identity added again meanwhile does not matter */
+    LyKey *key;   /* what is signed with: an identity added again meanwhile does not matter */
     LyBytes body; /* copy, owned, of what the request needs later: the data; provider and so on */
     uint32_t flags;
     int attempt;
@@ -138,8 +140,8 @@ struct LyAgent {
     LyAgentRule *rules;
     size_t rule_count;
     LyList clients, ready, notices, delayed;
-    LyList todo; /* clients whose input may go on */
-    size_t kept; /* requests in queues */
+    LyList todo;   /* clients whose input may go on */
+    size_t kept;   /* requests in queues */
     Notice *shown; /* what ly_agent_next gave last */
     bool changed;
     Request **slots;
@@ -189,8 +191,8 @@ bool ly_agent_ask(Request *request, LyAgentEventType type, Wait wait);
 void ly_agent_withdraw(Request *request);
 /* The request behind an open question that waits for `wait`; NULL otherwise. The question is over. */
 Request *ly_agent_take_answer(LyAgent *agent, uint64_t id, Wait wait);
-/* Refuses the requests that wait to use the key, unless it signs them already; with NULL, all that wait but for
- * failed unlocks. */
+/* Refuses the requests that wait to use the key, unless it signs them already; with NULL, all that wait but
+ * for failed unlocks. */
 void ly_agent_refuse_kept(LyAgent *agent, const LyKey *key, const char *why);
 /* The first request that waits so for this key. */
 Request *ly_agent_find_waiting(const LyAgent *agent, Wait wait, const LyKey *key);
@@ -206,7 +208,8 @@ void ly_agent_sign_step(Request *request);
 Identity *ly_agent_find(const LyAgent *agent, LyBytes blob, size_t *index);
 /* As find, and by a blob that is written otherwise than we do. */
 Identity *ly_agent_find_parsed(const LyAgent *agent, LyBytes blob, size_t *index);
-/* Adds or replaces all of it. `key` and the rest of *add are copied or referenced. False: refused (logged). */
+/* Adds or replaces all of it. `key` and the rest of *add are copied or referenced. False: refused (logged).
+ */
 typedef struct IdentityAdd {
     LyKey *key;
     const Constraints *constraints; /* NULL: none */
@@ -244,14 +247,16 @@ static inline bool ly_agent_client_is_remote(const LyAgentClient *client)
 }
 /* May the client see the identity? `user` data NULL: list and the like; else for a signature for that user.
  * *host (may be NULL): the name by which the last hop is allowed, a view. */
-bool ly_agent_is_permitted(const LyAgentClient *client, const Identity *identity, LyBytes user, LyBytes *host);
+bool ly_agent_is_permitted(const LyAgentClient *client, const Identity *identity, LyBytes user,
+                           LyBytes *host);
 
 typedef struct UserauthRequest {
     LyBytes session_id, user, host_key; /* host_key data NULL: not hostbound */
 } UserauthRequest;
 /* Is `data` what a client signs to sign in with this very key? */
 bool ly_agent_get_userauth_request(LyBytes data, const LyKey *key, UserauthRequest *request);
-/* May the key sign this on this connection? *target (caller's to ly_free, or NULL), *why on refusal: a constant. */
+/* May the key sign this on this connection? *target (caller's to ly_free, or NULL), *why on refusal: a
+ * constant. */
 bool ly_agent_may_sign(const LyAgentClient *client, const Identity *identity, LyBytes data, char **target,
                        const char **why);
 

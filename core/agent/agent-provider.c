@@ -12,8 +12,9 @@ void ly_agent_handle_provider(Request *request, LyReader *reader)
     ly_agent_get_text(reader); /* the PIN */
     bool constrained = request->type == SSH_AGENTC_ADD_SMARTCARD_KEY_CONSTRAINED;
     Constraints constraints = {0};
-    bool good = !reader->failed && ly_agent_provider_allowed(client, provider) &&
-                (constrained ? ly_agent_get_constraints(client, reader, NULL, &constraints) : reader->len == 0);
+    bool good =
+        !reader->failed && ly_agent_provider_allowed(client, provider) &&
+        (constrained ? ly_agent_get_constraints(client, reader, NULL, &constraints) : reader->len == 0);
     if (!good) {
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
         return;

@@ -62,7 +62,8 @@ bool ly_agent_session_bind(LyAgentClient *client, LyReader *reader)
 {
     LyAgent *agent = client->agent;
     client->bind_attempted = true;
-    LyBytes blob = ly_get_string(reader), session_id = ly_get_string(reader), signature = ly_get_string(reader);
+    LyBytes blob = ly_get_string(reader), session_id = ly_get_string(reader),
+            signature = ly_get_string(reader);
     bool forwarded = ly_get_bool(reader);
     LyError error = {0};
     LyKey *key = reader->failed ? NULL : ly_key_new_public(agent->crypto, blob, &error);
@@ -77,7 +78,8 @@ bool ly_agent_session_bind(LyAgentClient *client, LyReader *reader)
         why = bind_session(client, key, session_id, forwarded);
     if (why) {
         client->bind_failed = true;
-        ly_log(&agent->options.log, LY_LOG_WARNING, "%s cannot be bound to a session: %s", PEER_TEXT(client), why);
+        ly_log(&agent->options.log, LY_LOG_WARNING, "%s cannot be bound to a session: %s", PEER_TEXT(client),
+               why);
     }
     if (key)
         ly_key_forget(key);
@@ -194,8 +196,9 @@ bool ly_agent_get_userauth_request(LyBytes data, const LyKey *key, UserauthReque
         result.host_key = ly_get_string(&reader);
     else if (!ly_bytes_is(method, "publickey"))
         return false;
-    if (!ly_reader_done(&reader) || result.session_id.len == 0 || type != USERAUTH_REQUEST || has_signature != 1 ||
-        !ly_bytes_is(service, "ssh-connection") || !ly_bytes_equal(blob, ly_key_blob(key)) || !algorithm ||
+    if (!ly_reader_done(&reader) || result.session_id.len == 0 || type != USERAUTH_REQUEST ||
+        has_signature != 1 || !ly_bytes_is(service, "ssh-connection") ||
+        !ly_bytes_equal(blob, ly_key_blob(key)) || !algorithm ||
         strcmp(algorithm->key_type, ly_key_type_name(key)) != 0)
         return false;
     *request = result;
@@ -237,8 +240,7 @@ bool ly_agent_may_sign(const LyAgentClient *client, const Identity *identity, Ly
 {
     UserauthRequest request = {0};
     bool is_restricted = identity->destinations.len > 0;
-    bool is_userauth =
-        client->bind_count && ly_agent_get_userauth_request(data, identity->key, &request);
+    bool is_userauth = client->bind_count && ly_agent_get_userauth_request(data, identity->key, &request);
     LyBytes host = {0};
     const char *fault = is_restricted ? why_not(client, identity, is_userauth, &request, &host) : NULL;
     if (fault) {
@@ -246,8 +248,7 @@ bool ly_agent_may_sign(const LyAgentClient *client, const Identity *identity, Ly
         return false;
     }
     *target = NULL;
-    if (is_userauth &&
-        ly_bytes_equal(request.session_id, client->binds[client->bind_count - 1].session_id))
+    if (is_userauth && ly_bytes_equal(request.session_id, client->binds[client->bind_count - 1].session_id))
         *target = target_of(client, request.user, host);
     return true;
 }

@@ -1,4 +1,5 @@
-/* Signing: may the key be used, has the person agreed, is the key open, and then whoever pulls events signs. */
+/* Signing: may the key be used, has the person agreed, is the key open, and then whoever pulls events signs.
+ */
 #include "agent/agent-private.h"
 
 #include <stdio.h>
@@ -82,7 +83,8 @@ static LyBytes sk_application(const LyKey *key)
 static const char *sk_fault(const LyAgent *agent, const LyKey *key, LyBytes data)
 {
     static const char *const standard[] = {"ssh:*", NULL};
-    const char *const *patterns = agent->options.websafe_applications ? agent->options.websafe_applications : standard;
+    const char *const *patterns =
+        agent->options.websafe_applications ? agent->options.websafe_applications : standard;
     if (!ly_key_type(key)->sk)
         return NULL;
     LyBytes application = sk_application(key);
@@ -100,8 +102,8 @@ static const char *sk_fault(const LyAgent *agent, const LyKey *key, LyBytes data
 static bool needs_confirmation(const LyAgentClient *client, const Identity *identity)
 {
     const LyAgentRule *rule = identity->rule;
-    return identity->confirm || (rule && (rule->confirm || (rule->confirm_forwarded &&
-                                                            ly_agent_client_is_forwarded(client))));
+    return identity->confirm ||
+           (rule && (rule->confirm || (rule->confirm_forwarded && ly_agent_client_is_forwarded(client))));
 }
 
 static void ask(Request *request, LyAgentEventType type, Wait wait)
@@ -183,7 +185,8 @@ void ly_agent_answer_sign(LyAgent *agent, uint64_t id, LyBytes signature)
     }
     if (agent->options.log.write && agent->options.log.level >= LY_LOG_INFO)
         ly_log(&agent->options.log, LY_LOG_INFO, "the key \"%s\" signed for %s%s%s",
-               LY_PRINTABLE(ly_key_comment(request->key)), PEER_TEXT(client), request->question.target ? ": " : "",
+               LY_PRINTABLE(ly_key_comment(request->key)), PEER_TEXT(client),
+               request->question.target ? ": " : "",
                request->question.target ? request->question.target : "");
     ly_agent_notify(agent, LY_AGENT_USED, client, request->key, request->question.target, NULL);
     request->question.target = NULL;
@@ -205,7 +208,8 @@ static void give_up(LyAgent *agent, Request *request, const char *why)
         identity->opener = NULL;
     do
         ly_agent_refuse(request, why);
-    while ((request = ly_agent_find_waiting(agent, WAIT_OPENER, key)) && (request->wait = WAIT_NOTHING, true));
+    while ((request = ly_agent_find_waiting(agent, WAIT_OPENER, key)) &&
+           (request->wait = WAIT_NOTHING, true));
     ly_key_unref(key);
 }
 
@@ -237,7 +241,8 @@ void ly_agent_answer_decrypt(LyAgent *agent, uint64_t id, LyKey *key, bool wrong
     }
     if (!key || !identity || !ly_key_is_private(key) ||
         !ly_bytes_equal(ly_key_plain_blob(key), ly_key_plain_blob(identity->key))) {
-        give_up(agent, request, wrong_passphrase ? "the passphrase is wrong" : "the key could not be decrypted");
+        give_up(agent, request,
+                wrong_passphrase ? "the passphrase is wrong" : "the key could not be decrypted");
         return;
     }
     if (identity->closed) {

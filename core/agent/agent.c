@@ -142,6 +142,12 @@ static void show_question(LyAgent *agent, Request *request, LyAgentEvent *event)
         event->passphrase = request->passphrase;
         event->attempt = request->attempt;
         break;
+    case LY_AGENT_EXTENSION: {
+        LyReader reader = ly_reader(request->body);
+        event->extension = ly_get_string(&reader);
+        event->contents = ly_get_rest(&reader);
+        break;
+    }
     case LY_AGENT_PROVIDER:
         event->provider = request->provider;
         event->pin = request->pin;

@@ -14,7 +14,7 @@
 typedef struct LyAgent LyAgent;
 typedef struct LyAgentClient LyAgentClient;
 
-typedef struct LyAgentOptions { /* copied; the patterns must live as long as the agent */
+typedef struct LyAgentOptions {              /* copied; the patterns must live as long as the agent */
     const char *const *websafe_applications; /* patterns of sk-* applications that may sign anything; NULL:
                                                 "ssh:*" */
     bool restrict_websafe;                   /* others sign userauth requests and SSHSIG only (default true in
@@ -22,6 +22,7 @@ typedef struct LyAgentOptions { /* copied; the patterns must live as long as the
     const char *const
         *providers;        /* patterns of PKCS#11 modules that may be loaded, NULL-terminated; NULL: none */
     bool remote_providers; /* also over connections that bound a session (-O allow-remote-pkcs11) */
+    const char *const *extensions; /* names of those that whoever pulls events answers, NULL-terminated; NULL: none */
     uint64_t lifetime_us;  /* of keys that are added without one; 0: they stay */
     size_t max_identities; /* 0: LY_AGENT_IDENTITIES_MAX */
     size_t max_queued;     /* unanswered requests a client may have before it is not read; 0: 64 */
@@ -61,8 +62,11 @@ const LyAgentPeer *ly_agent_client_peer(const LyAgentClient *client);
 /* A session-bind@openssh.com said that the connection is forwarded. */
 bool ly_agent_client_is_forwarded(const LyAgentClient *client);
 
-/* Where to read into, and how much fits; len 0: too many requests or replies wait, or the client is closed: ask
- * again when something was answered or sent. */
+/* Input is wanted: ly_agent_client_input would not give a len of 0. Takes no memory, which input does: idle
+ * clients have no buffer. */
+bool ly_agent_client_is_receiving(LyAgentClient *client);
+/* Where to read into, and how much fits; len 0: too many requests or replies wait, or the client is closed:
+ * ask again when something was answered or sent. */
 uint8_t *ly_agent_client_input(LyAgentClient *client, size_t *len);
 void ly_agent_client_received(LyAgentClient *client, size_t len);
 /* What is to be written, valid until anything else is done with the agent. Sending may start requests that
@@ -75,8 +79,9 @@ bool ly_agent_client_is_closed(const LyAgentClient *client);
 /* Requests of it that are not answered yet. A client that shut down its sending side is served until there
  * are none. */
 size_t ly_agent_client_pending(const LyAgentClient *client);
-/* A client that has got output, or was closed, or takes input again, since it was last given here; NULL: none. For
- * whoever does not want to look at each client: an answer, a tick or another client's lock may concern many. */
+/* A client that has got output, or was closed, or takes input again, since it was last given here; NULL:
+ * none. For whoever does not want to look at each client: an answer, a tick or another client's lock may
+ * concern many. */
 LyAgentClient *ly_agent_next_ready(LyAgent *agent);
 
 /* --- Events --- */
@@ -88,6 +93,7 @@ typedef enum LyAgentEventType {
                             `data`) */
     LY_AGENT_DECRYPT,    /* open `encrypted` with `passphrase` -> ly_agent_answer_decrypt; costs what its KDF
                             costs */
+    LY_AGENT_EXTENSION,  /* one of options.extensions, never while locked -> ly_agent_answer_extension */
     LY_AGENT_PROVIDER,   /* load or unload a PKCS#11 module -> ly_agent_answer_provider */
     LY_AGENT_WITHDRAWN,  /* the question `id` is not asked any more */
     LY_AGENT_USED,       /* a signature was made (for notifications) */
@@ -105,6 +111,7 @@ typedef struct LyAgentEvent { /* views live until the next call of ly_agent_next
                            session; NULL: unknown */
     LyBytes algorithm;  /* SIGN: the signature algorithm's SSH name, for ly_key_sign; a constant */
     LyBytes data;       /* SIGN: what is signed */
+    LyBytes extension, contents;   /* EXTENSION: its name, and what follows it */
     LyBytes encrypted, passphrase; /* DECRYPT: a key file's text (PPK) */
     int attempt;                   /* PASSPHRASE: from 1 */
     LyBytes provider, pin;         /* PROVIDER; SIGN: the module that holds the key, else empty */
@@ -113,7 +120,7 @@ typedef struct LyAgentEvent { /* views live until the next call of ly_agent_next
 } LyAgentEvent;
 
 /* The next event; false when there is none. Call until it returns false, after input, sending, tick and
- * answers. What SIGN, DECRYPT and PROVIDER show lives until the question is answered or withdrawn. */
+ * answers. What SIGN, DECRYPT, EXTENSION and PROVIDER show lives until the question is answered or withdrawn. */
 bool ly_agent_next(LyAgent *agent, LyAgentEvent *event);
 
 /* Answers by the question's id; an id that is withdrawn or unknown is ignored. */
@@ -128,6 +135,9 @@ void ly_agent_answer_decrypt(LyAgent *agent, uint64_t id, LyKey *key, bool wrong
  * unloading, the engine removes the module's identities itself: `keys` is not looked at. */
 void ly_agent_answer_provider(LyAgent *agent, uint64_t id, bool done, LyKey *const *keys, size_t count);
 
+/* What stands behind the name in EXTENSION_RESPONSE; NULL data: EXTENSION_FAILURE. */
+void ly_agent_answer_extension(LyAgent *agent, uint64_t id, LyBytes contents);
+
 /* --- The identities, for programs --- */
 
 /* Rules per key, from a policy file: applied whenever the key is added or used. */
@@ -137,8 +147,8 @@ typedef struct LyAgentRule {
     bool confirm_forwarded; /* ask when the request comes through forwarding */
     bool no_forwarded;      /* refuse when the request comes through forwarding */
     uint64_t lifetime_us;   /* at most so long after it is added; 0: as added */
-    const char *programs;   /* pattern list of executables that may use it, by path (the first of a chain); one
-                               that is unknown or only claimed may not; NULL: any */
+    const char *programs; /* pattern list of executables that may use it, by path (the first of a chain); one
+                             that is unknown or only claimed may not; NULL: any */
 } LyAgentRule;
 /* Replaces all rules; copied. */
 void ly_agent_set_rules(LyAgent *agent, const LyAgentRule *rules, size_t count);

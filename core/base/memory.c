@@ -62,5 +62,8 @@ void ly_cleanse(void *memory, size_t len)
     if (len == 0) /* memset(NULL, 0, 0) is undefined */
         return;
     memset(memory, 0, len);
-    __asm__ volatile("" : : "r"(memory) : "memory"); /* as if the zeroes were read: explicit_bzero is not everywhere */
+    __asm__ volatile(""
+                     :
+                     : "r"(memory)
+                     : "memory"); /* as if the zeroes were read: explicit_bzero is not everywhere */
 }

@@ -20,7 +20,8 @@ uint8_t *ly_secret_map(size_t len, bool *locked)
     uint8_t *map = VirtualAlloc(NULL, len + 2 * page, MEM_RESERVE, PAGE_NOACCESS);
     if (!map || !VirtualAlloc(map + page, len, MEM_COMMIT, PAGE_READWRITE))
         abort();
-    /* A process may lock about as much as its smallest working set, which is 200 KiB unless it asks for more. */
+    /* A process may lock about as much as its smallest working set, which is 200 KiB unless it asks for more.
+     */
     SIZE_T least = 0, most = 0;
     HANDLE self = GetCurrentProcess();
     if (GetProcessWorkingSetSize(self, &least, &most))

@@ -272,6 +272,18 @@ static const char *agent_path(const LyClient *client)
     return where && where[0] ? where : NULL;
 }
 
+LyAgentConnection *ly_client_agent(const LyClient *client, LyError *error)
+{
+    if (client->destination->agent.request)
+        return ly_agent_connect_custom(client->loop, &client->destination->agent, 0);
+    const char *where = agent_path(client);
+    if (where)
+        return ly_agent_connect(client->loop, where, 0, error);
+    ly_error_set(error, LY_ERROR_INVALID,
+                 "there is no agent to ask: neither IdentityAgent nor SSH_AUTH_SOCK names one");
+    return NULL;
+}
+
 static bool bind_wanted(const LyClient *client)
 {
     const char *value = ly_config_string(client->destination->config, LY_CONFIG_PUBKEY_AUTHENTICATION);
@@ -282,15 +294,12 @@ static bool bind_wanted(const LyClient *client)
 static bool ask_agent(LyClient *client)
 {
     LyAuth *auth = client->auth;
-    const char *path = agent_path(client);
     LyTransport *transport = ly_session_transport(client->session);
     LyError error = {0};
     LyBuf request = {0};
-    if (path)
-        auth->agent = ly_agent_connect(client->loop, path, 0, &error);
+    auth->agent = ly_client_agent(client, &error);
     if (!auth->agent) {
-        if (path)
-            ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s", error.message);
+        ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s", error.message);
         make_candidates(client, NULL, 0);
         return false;
     }

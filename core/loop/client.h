@@ -52,11 +52,14 @@ void ly_client_free(LyClient *client);
 void ly_client_answer(LyClient *client, const char *answer);
 /* NULL before there is a carrier and after the end. */
 LySession *ly_client_session(LyClient *client);
+/* A connection of the caller's own to the agent that this client signs in with: the destination's, or the one
+ * that IdentityAgent or SSH_AUTH_SOCK names. NULL with *error: there is none. */
+LyAgentConnection *ly_client_agent(const LyClient *client, LyError *error);
 /* Refuses what the peer asks with this event (to open a channel, a request); nothing for other events. For an
  * owner who asked for nothing that would let it. */
 void ly_client_refuse(LyClient *client, const LyConnectionEvent *event);
-/* To be said after the session was used outside of events (ly_channel_send, ly_channel_consumed ...): what was
- * queued is written at the end of the loop's iteration. Cheap; within events it is not needed. */
+/* To be said after the session was used outside of events (ly_channel_send, ly_channel_consumed ...): what
+ * was queued is written at the end of the loop's iteration. Cheap; within events it is not needed. */
 void ly_client_flush(LyClient *client);
 
 #endif

@@ -32,6 +32,7 @@ struct LyDestination {
     LyCrypto *crypto;
     LyConfig *config;
     LyLog log;
+    LyAgentTransport agent; /* request NULL: as configured */
     char *host, *user; /* HostName and User in force */
     uint16_t port;
     char *name;    /* "user@host port 22" */

@@ -115,6 +115,7 @@ static bool read_jump(LyDestination *destination, const LyDestinationOptions *op
         .config_file = options->config_file,
         .settings = settings,
         .log = options->log,
+        .agent = options->agent,
     };
     destination->jump = destination_new(&jump, depth + 1, error);
     return destination->jump || ly_error_prefix(error, "jump host %s", host);
@@ -176,6 +177,8 @@ static LyDestination *destination_new(const LyDestinationOptions *options, unsig
     destination->refs = 1;
     destination->crypto = ly_crypto_ref(options->crypto);
     destination->log = options->log;
+    if (options->agent)
+        destination->agent = *options->agent;
     if (read_all(destination, options, depth, error))
         return destination;
     ly_destination_unref(destination);

@@ -6,6 +6,7 @@
 
 #include "key/known_hosts.h"
 #include "key/read.h"
+#include "loop/agent.h"
 #include "loop/loop.h"
 #include "session/config.h"
 
@@ -19,6 +20,8 @@ typedef struct LyDestinationOptions {
     const char *config_file;     /* -F; NULL: ~/.ssh/config and /etc/ssh/ssh_config; "none": no file */
     const char *const *settings; /* "name=value" of -o, in order, NULL-terminated; NULL: none */
     LyLog log;
+    const LyAgentTransport *agent; /* asked in place of IdentityAgent's and SSH_AUTH_SOCK's, by hops too;
+                                      copied. NULL: as configured */
 } LyDestinationOptions;
 
 /* Reads the files (blocking: before mounting). With ProxyJump the hops are read too; each has its own config,

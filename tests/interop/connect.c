@@ -1,8 +1,9 @@
-/* connect [-46sv] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST COMMAND...:
- * signs in as ssh(1) does and runs a command; its output is printed, its exit status passed on; 255 when
- * there is no connection, 254 when it is final. With -n, that many connections to the same destination follow
- * one another. With -s, all of stdin is read and sent to the command.
- * connect -Q kex|key|cipher|mac|compression|sig: the names that can be configured, one a line. */
+/* connect [-46Asv] [-G WHERE] [-n TIMES] [-p PORT] [-l USER] [-i FILE] [-F FILE] [-o NAME=VALUE] [USER@]HOST
+ * COMMAND...: signs in as ssh(1) does and runs a command; its output is printed, its exit status passed on;
+ * 255 when there is no connection, 254 when it is final. With -n, that many connections to the same
+ * destination follow one another. With -s, all of stdin is read and sent to the command. -A forwards the
+ * agent. -G makes the agent one of the application's own, which hands all that it is asked to the agent at
+ * WHERE. connect -Q kex|key|cipher|mac|compression|sig: the names that can be configured, one a line. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "loop/agent-forward.h"
 #include "loop/client.h"
 #include "loop/prompt.h"
 
@@ -21,8 +23,17 @@ typedef struct Program {
     LyBuf command, input;
     size_t input_sent; /* bytes */
     int status;
-    bool talkative;
+    bool talkative, forwarding;
+    LyAgentForward *forward;
+    LyAgentConnection *behind; /* -G's agent */
 } Program;
+
+/* LyAgentTransport's request: LyAgentDone is what ly_agent_request wants too. */
+static void hand_on(void *user, LyBytes request, LyAgentDone done, void *done_user)
+{
+    Program *program = user;
+    ly_agent_request(program->behind, request, done, done_user);
+}
 
 static void log_line(void *user, LyLogLevel level, const char *message)
 {
@@ -64,8 +75,12 @@ static void send_input(Program *program, LyChannel *channel)
 static void event(void *user, const LyConnectionEvent *happened)
 {
     Program *program = user;
+    if (program->forward && ly_agent_forward_event(program->forward, happened))
+        return;
     switch (happened->type) {
     case LY_CHANNEL_OPENED:
+        if (program->forward)
+            ly_agent_forward_request(program->forward, happened->channel);
         ly_channel_exec(happened->channel, ly_buf_bytes(&program->command), 1);
         program->input_sent = 0;
         send_input(program, happened->channel);
@@ -102,6 +117,8 @@ static void closed(void *user, const LyError *error, bool final)
     Program *program = user;
     fprintf(stderr, "%s\n", error->message);
     program->status = final ? 254 : 255;
+    ly_agent_forward_free(program->forward);
+    program->forward = NULL;
     ly_client_free(program->client);
     program->client = NULL;
     ly_loop_quit(program->loop);
@@ -120,7 +137,10 @@ static int run(Program *program, const LyDestinationOptions *options, int times)
             .ask = ask, .ready = ready, .event = event, .banner = banner, .closed = closed, .user = program};
         program->status = 255;
         program->client = ly_client_new(program->loop, destination, &events);
+        program->forward = program->forwarding ? ly_agent_forward_new(program->client) : NULL;
         ly_loop_run(program->loop);
+        ly_agent_forward_free(program->forward);
+        program->forward = NULL;
         ly_client_free(program->client);
         program->client = NULL;
     }
@@ -163,14 +183,21 @@ int main(int argc, char **argv)
     char *made[64] = {0};
     size_t count = 0;
     LyDestinationOptions options = {.settings = settings};
+    const char *custom = NULL;
     int option, times = 1;
-    while ((option = getopt(argc, argv, "+46svn:p:l:i:F:o:Q:")) != -1 && count < LY_COUNT(settings) - 1) {
+    while ((option = getopt(argc, argv, "+46Asvn:p:l:i:F:G:o:Q:")) != -1 && count < LY_COUNT(settings) - 1) {
         switch (option) {
         case '4':
             settings[count++] = "AddressFamily=inet";
             break;
         case '6':
             settings[count++] = "AddressFamily=inet6";
+            break;
+        case 'A':
+            program.forwarding = true;
+            break;
+        case 'G':
+            custom = optarg;
             break;
         case 'v':
             program.talkative = true;
@@ -218,9 +245,20 @@ int main(int argc, char **argv)
     options.log = (LyLog){.write = log_line, .level = program.talkative ? LY_LOG_DEBUG : LY_LOG_WARNING};
     options.crypto = ly_crypto_new(0, NULL);
     program.loop = ly_loop_new(NULL);
+    LyAgentTransport transport = {.request = hand_on, .user = &program};
+    if (custom) {
+        LyError error;
+        program.behind = ly_agent_connect(program.loop, custom, 0, &error);
+        if (!program.behind) {
+            fprintf(stderr, "%s\n", error.message);
+            return 2;
+        }
+        options.agent = &transport;
+    }
     program.prompter = ly_prompter_new(program.loop, true);
     int status = run(&program, &options, times);
     ly_prompter_free(program.prompter);
+    ly_agent_connection_free(program.behind);
     ly_loop_free(program.loop);
     ly_crypto_unref(options.crypto);
     ly_buf_free(&program.command);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""key-options.py LANYARD-KEY: lanyard-key's man page, README and completions name the commands and options of --help, and no others.
+"""key-options.py PROGRAM: the man page, README and completions of lanyard-key or lanyard-agent name the commands and options of its --help,
+and no others.
 Prints "ok NAME" or "not ok NAME: why"; one line a finding stands before it."""
 import os
 import re
@@ -7,7 +8,11 @@ import subprocess
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TITLE, COMMON = "## lanyard-key", "OPTIONS OF EVERY COMMAND"
+COMMON, AGENT = "OPTIONS OF EVERY COMMAND", "OPTIONS OF THE AGENT"
+NAME = os.path.basename(sys.argv[1])
+TITLE = "## " + NAME
+MAN_PAGE = {"lanyard-key": "keys/lanyard-key.1", "lanyard-agent": "agent/lanyard-agent.1"}[NAME]
+LEAST = {"lanyard-key": (16, 10), "lanyard-agent": (6, 7)}[NAME]  # commands and flags that reading --help must find
 
 
 def run(*command):
@@ -39,11 +44,12 @@ class Help:
         self.common = options(text, "Options of every command:")
         self.text = {name: run(program, name, "--help") for name in self.summaries if name != "ssh-keygen"}
         self.own = {name: options(text, "Options:") for name, text in self.text.items()}
+        self.agent = options(text, "Options of the agent:")
 
 
 def man_sections():
     """Section or command -> its flags; command -> its synopsis."""
-    with open(os.path.join(TOP, "keys", "lanyard-key.1"), encoding="utf-8") as file:
+    with open(os.path.join(TOP, MAN_PAGE), encoding="utf-8") as file:
         lines = file.read().splitlines()
     flags, synopsis, section = {}, {}, None
     for before, line in zip([""] + lines, lines):
@@ -78,6 +84,7 @@ def check_man_options(help_):
     for name, own in help_.own.items():
         yield from differ(f"the man page's {name}", flags.get(name, set()), "--help", own)
     yield from differ("the man page", flags.get(COMMON, set()), "--help", help_.common)
+    yield from differ("the man page", flags.get(AGENT, set()), "--help", help_.agent)
 
 
 def check_readme(help_):
@@ -88,8 +95,8 @@ def check_readme(help_):
         return
     section = re.split(r"\n## ", text[text.index(TITLE + "\n") + 3:])[0]
     yield from differ("README.md", set(re.findall(r"^\| `([\w-]+)", section, re.M)), "--help", set(help_.summaries))
-    known = set.union(help_.common, *help_.own.values())
-    for flag in sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", section)) - known - {"--version"}):
+    known = set.union(help_.common, help_.agent, *help_.own.values())
+    for flag in sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", re.sub(r"systemctl.*", "", section))) - known - {"--version"}):
         yield f"README.md names {flag}, which no command has"
 
 
@@ -111,19 +118,20 @@ def check_letters(help_):
 
 
 CHECKS = {
-    "key-man-page-commands": check_man_commands,
-    "key-man-page-options": check_man_options,
-    "key-readme": check_readme,
-    "key-completions": check_completions,
-    "key-letters-once": check_letters,
+    "man-page-commands": check_man_commands,
+    "man-page-options": check_man_options,
+    "readme": check_readme,
+    "letters-once": check_letters,
 }
+if NAME == "lanyard-key":
+    CHECKS["completions"] = check_completions
 
 
 def main():
     if not os.access(sys.argv[1], os.X_OK):
         raise SystemExit(f"not ok help: {sys.argv[1]} was not built")
     help_ = Help(sys.argv[1])
-    if len(help_.own) < 16 or len(help_.common) < 10:
+    if len(help_.own) < LEAST[0] or len(help_.common) < LEAST[1] or (NAME == "lanyard-agent") != bool(help_.agent):
         print(f"not ok help: read {len(help_.own)} commands and {len(help_.common)} flags from --help")
         return 1
     failed = False
@@ -131,7 +139,7 @@ def main():
         findings = list(check(help_))
         for finding in findings:
             print("# " + finding)
-        print(f"not ok {name}: {findings[0]}" if findings else f"ok {name}")
+        print(f"not ok {NAME}-{name}: {findings[0]}" if findings else f"ok {NAME}-{name}")
         failed = failed or bool(findings)
     return int(failed)
 

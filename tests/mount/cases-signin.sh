@@ -48,6 +48,7 @@ END
 
 start_with_password() { # PORT USER:PASSWORD
     echo "$2" >"$work/passwords.$case"
+    : >"$work/own.$case" # now, not when the server's shell gets to it: what an earlier one said is not this one's
     "$build/core/examples/sshd" -b 127.0.0.1 -p "$1" -h "$work/host_key" -k "$work/authorized_keys" \
         --password-file "$work/passwords.$case" >"$work/own.$case" 2>>"$work/said-by-own.$case" &
     own_pid=$!

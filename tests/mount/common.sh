@@ -54,6 +54,7 @@ start_sshd() {
 start_own() {
     local said=$work/own.$BASHPID address=127.0.0.1
     [ -x "$build/core/examples/sshd" ] || fail "core/examples/sshd was not built"
+    : >"$said"
     "$build/core/examples/sshd" -b "$address" -p 0 -h "$work/host_key" -k "$work/authorized_keys" "$@" >"$said" 2>>"$work/said-by-own" &
     own_pid=$!
     wait_for 10 grep -q '^listening on ' "$said" || fail "core/examples/sshd does not start: $(tail -3 "$work/said-by-own")"

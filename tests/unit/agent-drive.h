@@ -13,10 +13,10 @@
 
 typedef struct Rig {
     LyAgent *agent;
-    bool hold;             /* questions are noted and not answered */
-    bool refuse;           /* confirmations are refused */
+    bool hold;              /* questions are noted and not answered */
+    bool refuse;            /* confirmations are refused */
     const char *passphrase; /* for PASSPHRASE; NULL: given up */
-    uint64_t ids[128];     /* of the questions that were held */
+    uint64_t ids[128];      /* of the questions that were held */
     LyAgentEventType types[128];
     size_t held;
     unsigned counts[LY_AGENT_CHANGED + 1]; /* events by type */

@@ -1,5 +1,5 @@
-/* The clients of the bridge's tests: well-behaved and hostile ones. Requests and replies are hex digits, a reply a
- * line. agentcli window HEX... | window-many COUNT HEX | window-case CASE HEX | pipe PATH HEX... |
+/* The clients of the bridge's tests: well-behaved and hostile ones. Requests and replies are hex digits, a
+ * reply a line. agentcli window HEX... | window-many COUNT HEX | window-case CASE HEX | pipe PATH HEX... |
  * pipe-many PATH COUNT HEX | pipe-stall PATH | file-security PATH | relay FILE | close */
 #include "bridge.h"
 
@@ -42,12 +42,12 @@ static char *to_hex(LyBytes bytes)
 /* How a client misbehaves; all zero is how PuTTY does it. */
 typedef struct Case {
     const char *name;
-    size_t map_len;      /* 0: 262144 */
-    uint64_t dw_data;    /* 0: Pageant's */
-    const char *owner;   /* NULL: the user; "": no owner given; else a SID */
+    size_t map_len;       /* 0: 262144 */
+    uint64_t dw_data;     /* 0: Pageant's */
+    const char *owner;    /* NULL: the user; "": no owner given; else a SID */
     const char *map_name; /* NULL: PageantRequest and the thread's number */
     bool no_nul, no_data, no_map, nul_within;
-    uint32_t length;     /* what the map claims, if not 0 */
+    uint32_t length; /* what the map claims, if not 0 */
     bool zero_length;
 } Case;
 
@@ -227,8 +227,8 @@ static void file_security(const char *path)
 {
     PSECURITY_DESCRIPTOR descriptor;
     char *text;
-    if (GetNamedSecurityInfoA(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, NULL,
-                              NULL, NULL, NULL, &descriptor) != ERROR_SUCCESS ||
+    if (GetNamedSecurityInfoA(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+                              NULL, NULL, NULL, NULL, &descriptor) != ERROR_SUCCESS ||
         !ConvertSecurityDescriptorToStringSecurityDescriptorA(
             descriptor, SDDL_REVISION_1, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &text, NULL))
         fail(path);
