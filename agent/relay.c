@@ -6,7 +6,36 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/wire.h"
 #include "loop/agent.h"
+
+/* Counts whole messages as they pass. */
+typedef struct Frames {
+    uint8_t length[4];
+    size_t have;   /* bytes of `length` */
+    uint32_t left; /* bytes of the message */
+    uint64_t count;
+} Frames;
+
+static void frames_add(Frames *frames, LyBytes bytes)
+{
+    while (bytes.len) {
+        size_t len = 1;
+        if (frames->left) {
+            len = LY_MIN(bytes.len, frames->left);
+            frames->left -= (uint32_t)len;
+        } else {
+            frames->length[frames->have++] = bytes.data[0];
+            if (frames->have < 4)
+                goto next;
+            frames->left = ly_load_u32(frames->length);
+            frames->have = 0;
+        }
+        frames->count += frames->left == 0;
+    next:
+        bytes = ly_bytes_slice(bytes, len, SIZE_MAX);
+    }
+}
 
 /* One way. Nothing is read while something waits to be written, so that whoever does not read is not read
  * from. */
@@ -18,6 +47,7 @@ typedef struct Way {
     uint8_t bytes[32768];
     size_t start, len;
     bool ended; /* `from` is at its end */
+    Frames frames;
 } Way;
 
 typedef struct Relay {
@@ -40,15 +70,14 @@ static void set_watches(Way *way)
     ly_watch_set(way->writer, way->len ? LY_WRITABLE : 0);
 }
 
-/* All of it went out: after an end, the end goes out too. */
-static void drained(Way *way)
+/* What had come went out: after an end, the end goes out too. The agent is told of it once all is answered,
+ * because OpenSSH's agent drops answers when it sees the end before it has written them. */
+static void drained(Relay *relay)
 {
-    Relay *relay = way->relay;
-    if (!way->ended)
-        return;
-    if (way == &relay->to_peer)
+    if (relay->to_peer.ended && !relay->to_peer.len)
         end(relay, true);
-    else
+    else if (relay->to_agent.ended && !relay->to_agent.len &&
+             relay->to_peer.frames.count >= relay->to_agent.frames.count)
         shutdown(relay->fd, SHUT_WR);
 }
 
@@ -68,8 +97,9 @@ static void readable(void *user, unsigned events)
     way->start = 0;
     way->len = count > 0 ? (size_t)count : 0;
     way->ended = count <= 0; /* an error of `in` is its end: what was asked is still answered */
+    frames_add(&way->frames, ly_bytes(way->bytes, way->len));
     if (way->ended)
-        drained(way);
+        drained(relay);
     set_watches(way);
 }
 
@@ -98,7 +128,7 @@ static void writable(void *user, unsigned events)
     way->start += (size_t)count;
     way->len -= (size_t)count;
     if (!way->len)
-        drained(way);
+        drained(relay);
     set_watches(way);
 }
 

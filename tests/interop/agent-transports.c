@@ -3,6 +3,7 @@
  * [TIMES]: its keys, as ssh-add -L prints them, asked for TIMES times in a row over one connection. For
  * agent-transports.sh. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "agent/client.h"
 #include "base/base64.h"
+#include "base/list.h"
 #include "base/memory.h"
 #include "cygwin-listen.h"
 #include "loop/agent.h"
@@ -18,13 +20,15 @@
 struct Serve {
     LyLoop *loop;
     const char *where;
-    unsigned clients;
+    LyList clients;
 };
 
 /* A client of the listener: joined to the agent by its bytes. */
 
 typedef struct Client {
+    LyLink link;
     Serve *serve;
+    LyAgentDial *dial;
     int fds[2]; /* the client, the agent */
     LyWatch *watches[2];
     bool ended[2];
@@ -37,7 +41,8 @@ static void client_free(Client *client)
         if (client->fds[i] >= 0)
             close(client->fds[i]);
     }
-    client->serve->clients--;
+    ly_agent_dial_cancel(client->dial);
+    ly_link_remove(&client->link);
     ly_free(client);
 }
 
@@ -51,8 +56,19 @@ static void copy(Client *client, int from)
         shutdown(client->fds[!from], SHUT_WR);
         return;
     }
-    /* nothing here is longer than a socket's buffer */
-    if (count <= 0 || send(client->fds[!from], bytes, (size_t)count, MSG_NOSIGNAL) != count)
+    /* waiting here stops all clients, which a test's may do for a moment */
+    for (ssize_t at = 0; at < count;) {
+        struct pollfd room = {.fd = client->fds[!from], .events = POLLOUT};
+        ssize_t sent = poll(&room, 1, 10000) == 1
+                           ? send(client->fds[!from], bytes + at, (size_t)(count - at), MSG_NOSIGNAL)
+                           : -1;
+        if (sent < 0) {
+            client_free(client);
+            return;
+        }
+        at += sent;
+    }
+    if (count <= 0)
         client_free(client);
 }
 
@@ -69,6 +85,7 @@ static void from_agent(void *user, unsigned events)
 static void dialled(void *user, int fd, const LyError *error)
 {
     Client *client = user;
+    client->dial = NULL;
     client->fds[1] = fd;
     if (fd < 0) {
         fprintf(stderr, "agent-transports: %s\n", error->message);
@@ -82,12 +99,13 @@ static void dialled(void *user, int fd, const LyError *error)
 void serve_client(Serve *serve, int fd, const LyAgentPeer *peer, LyBytes first)
 {
     Client *client = ly_new(Client);
-    serve->clients++;
     *client = (Client){.serve = serve, .fds = {fd, -1}};
+    ly_list_append(&serve->clients, &client->link);
     fprintf(stderr, "client: %s pid %lld uid %lld%s\n", peer->transport, (long long)peer->pid,
             (long long)peer->uid, peer->claimed ? " (claimed)" : "");
     LyError error;
-    if (!ly_agent_dial(serve->loop, serve->where, dialled, client, &error)) {
+    client->dial = ly_agent_dial(serve->loop, serve->where, dialled, client, &error);
+    if (!client->dial) {
         fprintf(stderr, "agent-transports: %s\n", error.message);
         client_free(client);
     }
@@ -108,6 +126,7 @@ static bool listen_(LyLoop *loop, const char *path, const char *where, LyError *
     static const int stopping[] = {SIGTERM, SIGINT};
     Serve serve = {.loop = loop, .where = where};
     LyCrypto *crypto = ly_crypto_new(0, NULL);
+    ly_list_init(&serve.clients);
     LyLog log = {.write = log_line, .level = LY_LOG_DEBUG};
     LySignals *signals = ly_signals_new(loop, stopping, 2, stop, loop);
     CygwinListener *listener = cygwin_listener_new(loop, crypto, &serve, path, log, error);
@@ -117,6 +136,7 @@ static bool listen_(LyLoop *loop, const char *path, const char *where, LyError *
         ly_loop_run(loop);
     }
     cygwin_listener_free(listener);
+    ly_list_each(&serve.clients, Client, link, client) client_free(client);
     ly_signals_free(signals);
     ly_crypto_unref(crypto);
     return good;

@@ -61,10 +61,10 @@ timeout 120 python3 "$here/cygwin-hostile.py" "$dir/cygwin" || failures=$((failu
 contains 'a second agent is refused' 'an agent is listening behind' "$("$program" listen "$dir/cygwin" "$dir/unix" 2>&1)"
 kill -9 "$listener" && wait "$listener" 2>/dev/null
 contains 'behind a dead agent'"'"'s file' 'Connection refused' "$("$program" list "$dir/cygwin" 2>&1)"
-"$program" listen "$dir/cygwin" "$dir/unix" 2>"$dir/listen.log" &
+"$program" listen "$dir/cygwin" "$dir/unix" 2>"$dir/listen2.log" &
 listener=$!
 pids+=("$listener")
-wait_for grep -q listening "$dir/listen.log"
+wait_for grep -q listening "$dir/listen2.log"
 check 'a dead agent'"'"'s file is replaced' "$expected" "$("$program" list "$dir/cygwin" 2>&1)"
 
 # --- the relay: ssh-add on the other side of pipes
