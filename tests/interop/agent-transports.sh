@@ -75,21 +75,21 @@ listener = socket.socket(socket.AF_UNIX)
 listener.bind(path)
 listener.listen()
 print("listening", flush=True)
+def up(peer, child):
+    while data := peer.recv(65536):
+        child.stdin.write(data)
+        child.stdin.flush()
+    child.stdin.close()
+def down(peer, child):
+    while data := os.read(child.stdout.fileno(), 65536):
+        peer.sendall(data)
+    peer.close()
+    child.wait()
 while True:
     peer, _ = listener.accept()
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    def up():
-        while data := peer.recv(65536):
-            child.stdin.write(data)
-            child.stdin.flush()
-        child.stdin.close()
-    def down():
-        while data := os.read(child.stdout.fileno(), 65536):
-            peer.sendall(data)
-        peer.close()
-        child.wait()
     for run in (up, down):
-        threading.Thread(target=run, daemon=True).start()
+        threading.Thread(target=run, args=(peer, child), daemon=True).start()
 END
 python3 "$dir/relayed.py" "$dir/relayed" "$program" relay "$dir/cygwin" >"$dir/relayed.log" 2>&1 &
 pids+=($!)
