@@ -47,10 +47,11 @@ static Status put_keys(Tool *tool, const StringList *known_hosts, LyBytes host, 
             return tool_error(tool, known_hosts->items[i], &error);
     }
     return found ? STATUS_OK
-                 : tool_fail(tool, STATUS_INPUT,
-                             "no host keys are known for the destination %s: connect to it once, or name a file "
-                             "with --known-hosts",
-                             LY_PRINTABLE(host));
+                 : tool_fail(
+                       tool, STATUS_INPUT,
+                       "no host keys are known for the destination %s: connect to it once, or name a file "
+                       "with --known-hosts",
+                       LY_PRINTABLE(host));
 }
 
 /* Without the brackets of "[::1]", as ssh cleans host names; "[host]:port" stays as known_hosts has it. */

@@ -15,9 +15,8 @@
 #define ADD_PPK "add-ppk@putty.projects.tartarus.org"
 #define FILE_LIMIT ((size_t)1 << 20)
 
-static const char *const default_files[] = {"~/.ssh/id_rsa",        "~/.ssh/id_ecdsa",
-                                            "~/.ssh/id_ecdsa_sk",   "~/.ssh/id_ed25519",
-                                            "~/.ssh/id_ed25519_sk", "~/.ssh/id_dsa"};
+static const char *const default_files[] = {"~/.ssh/id_rsa",     "~/.ssh/id_ecdsa",      "~/.ssh/id_ecdsa_sk",
+                                            "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk", "~/.ssh/id_dsa"};
 
 typedef struct AddValues {
     bool confirm, encrypted, no_certificate;
@@ -65,7 +64,8 @@ static Status put_constraints(Add *add)
         ly_put_u8(&add->constraints, SSH_AGENT_CONSTRAIN_CONFIRM);
     if (!add->values->destinations.count)
         return STATUS_OK;
-    return destinations_put(add->tool, &add->values->destinations, &add->values->known_hosts, &add->constraints);
+    return destinations_put(add->tool, &add->values->destinations, &add->values->known_hosts,
+                            &add->constraints);
 }
 
 static Status report(Add *add, const char *path, const LyKey *key, const char *what)
@@ -101,8 +101,8 @@ static Status send_request(Add *add, const char *path, const LyBuf *request, con
     Status status = agent_client_do(&add->client, request, &done);
     if (status || done)
         return status;
-    return tool_fail(add->tool, STATUS_NO, "%s: the agent refused the key%s", LY_PRINTABLE(ly_bytes_str(path)),
-                     hint);
+    return tool_fail(add->tool, STATUS_NO, "%s: the agent refused the key%s",
+                     LY_PRINTABLE(ly_bytes_str(path)), hint);
 }
 
 static Status send_key(Add *add, const char *path, LyKey *key, const char *what)
@@ -183,8 +183,8 @@ static Status add_encrypted(Add *add, const char *path)
         loaded_key_clear(&loaded);
         status = tool_load_key(add->tool, path, NEED_PRIVATE, &loaded);
         LyKeyWriteOptions options = {.passphrase = ly_bytes_str(loaded.passphrase)};
-        if (!status && !ly_key_write_private(add->tool->crypto, loaded.entry->key, LY_KEY_PPK3, &options, &ppk,
-                                             &error))
+        if (!status &&
+            !ly_key_write_private(add->tool->crypto, loaded.entry->key, LY_KEY_PPK3, &options, &ppk, &error))
             status = tool_error(add->tool, path, &error);
         if (!status)
             status = send_ppk(add, path, loaded.entry->key, ly_buf_bytes(&ppk));
@@ -246,9 +246,10 @@ static Status run_add(Tool *tool, void *values, int argc, char **argv)
     Add add = {.tool = tool, .values = values, .json = tool->json ? &json : NULL};
     const AddValues *given = values;
     if (given->encrypted && (given->confirm || given->lifetime || given->destinations.count))
-        return tool_fail(tool, STATUS_USAGE,
-                         "an encrypted key is added without constraints, because the request for it has no place "
-                         "for them: a policy file has (lanyard-agent(1))");
+        return tool_fail(
+            tool, STATUS_USAGE,
+            "an encrypted key is added without constraints, because the request for it has no place "
+            "for them: a policy file has (lanyard-agent(1))");
     Status status = agent_client_open(tool, &add.client);
     if (!status) {
         if (add.json)

@@ -1,6 +1,6 @@
 /* lanyard-agent-desktop: D-Bus for lanyard-agent. Lines on stdin become notifications; the session's Lock and
- * Unlock, and the machine's sleep, become the words lock, unlock and sleep on stdout. Arguments: notify, lock,
- * suspend, for what is wanted. Ends with its stdin. */
+ * Unlock, and the machine's sleep, become the words lock, unlock and sleep on stdout. Arguments: notify,
+ * lock, suspend, for what is wanted. Ends with its stdin. */
 #include <gio/gio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,12 +29,11 @@ static void show(Helper *helper, const char *text)
     g_variant_builder_init(&hints, G_VARIANT_TYPE("a{sv}"));
     g_variant_builder_add(&hints, "{sv}", "transient", g_variant_new_boolean(TRUE));
     char *body = g_markup_escape_text(text, -1);
-    g_dbus_connection_call(
-        helper->session, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
-        "org.freedesktop.Notifications", "Notify",
-        g_variant_new("(susssasa{sv}i)", "lanyard-agent", 0u, "dialog-password", "SSH key used", body, &actions,
-                      &hints, -1),
-        NULL, G_DBUS_CALL_FLAGS_NONE, 5000, NULL, NULL, NULL);
+    g_dbus_connection_call(helper->session, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
+                           "org.freedesktop.Notifications", "Notify",
+                           g_variant_new("(susssasa{sv}i)", "lanyard-agent", 0u, "dialog-password",
+                                         "SSH key used", body, &actions, &hints, -1),
+                           NULL, G_DBUS_CALL_FLAGS_NONE, 5000, NULL, NULL, NULL);
     g_free(body);
 }
 
@@ -55,19 +54,18 @@ static gboolean line_came(GIOChannel *input, GIOCondition condition, gpointer us
     return G_SOURCE_REMOVE;
 }
 
-/* Awake again: who has no lock screen can sign, who has one must unlock it. */
+/* Awake again: who has no lock screen can sign, who has one must unlock it. What cannot be asked counts as
+ * locked. */
 static gboolean is_session_locked(Helper *helper)
 {
-    gboolean locked = FALSE;
+    gboolean locked = TRUE;
     GVariant *value = NULL;
-    if (!helper->session_path)
-        return FALSE;
     GVariant *reply = g_dbus_connection_call_sync(
         helper->system, LOGIND, helper->session_path, "org.freedesktop.DBus.Properties", "Get",
-        g_variant_new("(ss)", LOGIND ".Session", "LockedHint"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, 2000,
-        NULL, NULL);
+        g_variant_new("(ss)", LOGIND ".Session", "LockedHint"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE,
+        2000, NULL, NULL);
     if (!reply)
-        return FALSE;
+        return TRUE;
     g_variant_get(reply, "(v)", &value);
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
         locked = g_variant_get_boolean(value);
@@ -76,8 +74,8 @@ static gboolean is_session_locked(Helper *helper)
     return locked;
 }
 
-static void signalled(GDBusConnection *connection, const char *sender, const char *path, const char *interface,
-                      const char *name, GVariant *parameters, gpointer user)
+static void signalled(GDBusConnection *connection, const char *sender, const char *path,
+                      const char *interface, const char *name, GVariant *parameters, gpointer user)
 {
     Helper *helper = user;
     gboolean sleeps = FALSE;
@@ -85,7 +83,8 @@ static void signalled(GDBusConnection *connection, const char *sender, const cha
         say("lock");
     } else if (strcmp(name, "Unlock") == 0) {
         say("unlock");
-    } else if (strcmp(name, "PrepareForSleep") == 0 && g_variant_is_of_type(parameters, G_VARIANT_TYPE("(b)"))) {
+    } else if (strcmp(name, "PrepareForSleep") == 0 &&
+               g_variant_is_of_type(parameters, G_VARIANT_TYPE("(b)"))) {
         g_variant_get(parameters, "(b)", &sleeps);
         if (sleeps)
             say("sleep");
@@ -94,14 +93,29 @@ static void signalled(GDBusConnection *connection, const char *sender, const cha
     }
 }
 
-/* The path of the person's session: this process's own, or, for a user's service, the one of its display. */
+/* logind's path of a session: what is no letter, and no digit behind the first place, stands as _XX. */
+static char *session_path(const char *id)
+{
+    GString *path = g_string_new("/org/freedesktop/login1/session/");
+    for (const char *next = id; *next; next++)
+        if (g_ascii_isalpha(*next) || (g_ascii_isdigit(*next) && next != id))
+            g_string_append_c(path, *next);
+        else
+            g_string_append_printf(path, "_%02x", (unsigned char)*next);
+    return g_string_free(path, FALSE);
+}
+
+/* The person's session: this process's own, or, for a user's service, the one of its display. */
 static char *find_session(Helper *helper)
 {
     char *path = NULL;
+    const char *id = g_getenv("XDG_SESSION_ID");
+    if (id && *id)
+        return session_path(id);
     GVariant *reply = g_dbus_connection_call_sync(
         helper->system, LOGIND, "/org/freedesktop/login1/user/self", "org.freedesktop.DBus.Properties", "Get",
-        g_variant_new("(ss)", LOGIND ".User", "Display"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, 2000, NULL,
-        NULL);
+        g_variant_new("(ss)", LOGIND ".User", "Display"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NONE, 2000,
+        NULL, NULL);
     if (!reply)
         return NULL;
     GVariant *value = NULL;
@@ -125,15 +139,21 @@ static gboolean watch_logind(Helper *helper, gboolean lock, gboolean suspend)
         return FALSE;
     }
     helper->session_path = find_session(helper);
+    if (!helper->session_path) { /* another's Unlock is not ours */
+        say("logind knows no session with a display of this user");
+        return FALSE;
+    }
     if (suspend)
         g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Manager", "PrepareForSleep",
-                                           "/org/freedesktop/login1", NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled,
-                                           helper, NULL);
+                                           "/org/freedesktop/login1", NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+                                           signalled, helper, NULL);
     if (lock)
-        g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Lock", helper->session_path,
-                                           NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled, helper, NULL);
-    g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Unlock", helper->session_path,
-                                       NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled, helper, NULL);
+        g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Lock",
+                                           helper->session_path, NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled,
+                                           helper, NULL);
+    g_dbus_connection_signal_subscribe(helper->system, LOGIND, LOGIND ".Session", "Unlock",
+                                       helper->session_path, NULL, G_DBUS_SIGNAL_FLAGS_NONE, signalled,
+                                       helper, NULL);
     return TRUE;
 }
 

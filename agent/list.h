@@ -5,9 +5,9 @@
 #include "request.h"
 
 typedef struct ListedIdentity {
-    LyKey *key;   /* NULL: of a type that is not known here */
+    LyKey *key;            /* NULL: of a type that is not known here */
     LyBytes blob, comment; /* views of the reply */
-    bool detailed; /* what follows is known */
+    bool detailed;         /* what follows is known */
     bool confirm, encrypted, destination, provider;
     uint64_t seconds_left, seconds_unused; /* AGENT_NEVER: without end; not used yet */
     uint64_t uses;

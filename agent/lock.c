@@ -27,16 +27,18 @@ static Status run(Tool *tool, bool lock)
     bool done = false;
     Status status = agent_client_open(tool, &client);
     if (!status)
-        status = lock ? choose(tool, &password) : tool_old_passphrase(tool, "Enter lock password: ", &password);
+        status =
+            lock ? choose(tool, &password) : tool_old_passphrase(tool, "Enter lock password: ", &password);
     if (!status) {
         ly_put_u8(&request, lock ? SSH_AGENTC_LOCK : SSH_AGENTC_UNLOCK);
         ly_put_cstring(&request, password);
         status = agent_client_do(&client, &request, &done);
     }
     if (!status && !done)
-        status = tool_fail(tool, STATUS_NO, lock ? "the agent cannot be locked: it is already"
-                                                 : "the agent was not unlocked: it is not locked, or the "
-                                                   "password is another");
+        status = tool_fail(tool, STATUS_NO,
+                           lock ? "the agent cannot be locked: it is already"
+                                : "the agent was not unlocked: it is not locked, or the "
+                                  "password is another");
     ly_secret_free(password);
     agent_client_close(&client);
     return status;

@@ -42,9 +42,11 @@ static Status run_log(Tool *tool, void *values, int argc, char **argv)
     ly_put_u32(&arguments, (uint32_t)given->lines);
     Status status = agent_client_open(tool, &client);
     if (!status)
-        status = agent_client_extension(&client, AGENT_LOG, ly_buf_bytes(&arguments), &reply, &contents, &done);
+        status =
+            agent_client_extension(&client, AGENT_LOG, ly_buf_bytes(&arguments), &reply, &contents, &done);
     if (!status && !done)
-        status = tool_fail(tool, STATUS_NO, "the agent shows no log: it is not a lanyard-agent, or it is locked");
+        status =
+            tool_fail(tool, STATUS_NO, "the agent shows no log: it is not a lanyard-agent, or it is locked");
     if (!status) {
         LyReader reader = ly_reader(contents);
         lines = ly_get_string(&reader);

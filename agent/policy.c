@@ -83,10 +83,11 @@ static bool begin_rule(Policy *policy, LyBytes name, LyError *error)
 {
     LyAgentRule rule = {0};
     if (!ly_bytes_starts_with(name, "SHA256:") || name.len != 7 + 43)
-        return ly_error_set(error, LY_ERROR_INVALID,
-                            "a section is named by a key's fingerprint, [SHA256:...] as ssh-add -l shows it, and "
-                            "not [%s]",
-                            LY_PRINTABLE(name));
+        return ly_error_set(
+            error, LY_ERROR_INVALID,
+            "a section is named by a key's fingerprint, [SHA256:...] as ssh-add -l shows it, and "
+            "not [%s]",
+            LY_PRINTABLE(name));
     for (size_t i = 0; i < policy->count; i++)
         if (ly_bytes_is(name, policy->rules[i].fingerprint))
             return ly_error_set(error, LY_ERROR_INVALID, "the section [%s] stands there twice",

@@ -10,8 +10,9 @@ static Status run_relay(Tool *tool, void *values, int argc, char **argv)
     LyLoop *loop = tool_loop(tool);
     if (!loop)
         return STATUS_IO;
-    return relay_run(loop, "SSH_AUTH_SOCK", STDIN_FILENO, STDOUT_FILENO, &error) ? STATUS_OK
-                                                                                : tool_error(tool, NULL, &error);
+    return relay_run(loop, "SSH_AUTH_SOCK", STDIN_FILENO, STDOUT_FILENO, &error)
+               ? STATUS_OK
+               : tool_error(tool, NULL, &error);
 }
 
 const Command relay_command = {

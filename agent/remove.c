@@ -20,7 +20,8 @@ static Status remove_all(AgentClient *client)
     bool done = false;
     ly_put_u8(&request, SSH_AGENTC_REMOVE_ALL_IDENTITIES);
     Status status = agent_client_do(client, &request, &done);
-    return status || done ? status : tool_fail(client->tool, STATUS_NO, "the agent refused to remove all keys");
+    return status || done ? status
+                          : tool_fail(client->tool, STATUS_NO, "the agent refused to remove all keys");
 }
 
 /* The plain key's certificates go with it. */

@@ -20,7 +20,7 @@
 #include "policy.h"
 #include "unix.h"
 
-#define SOCKETS_MAX 16 /* of a kind */
+#define SOCKETS_MAX 16    /* of a kind */
 #define DESCRIPTORS 10200 /* clients and some */
 #define STATUS_SIGNAL 2   /* ssh-agent's, when a signal ends it */
 
@@ -344,7 +344,8 @@ static void forget_sockets(Run *run)
     }
 }
 
-/* What is set up in the agent's own process may fail: only then the start waits for it. False after a message. */
+/* What is set up in the agent's own process may fail: only then the start waits for it. False after a
+ * message. */
 static bool wait_until_ready(const Run *run, int fd)
 {
     char message[sizeof((LyError *)0)->message];
@@ -360,7 +361,8 @@ static bool wait_until_ready(const Run *run, int fd)
 
 static bool may_fail_later(const Settings *settings)
 {
-    return settings->cygwin.count || settings->notify || settings->lock_with_screen || settings->lock_on_suspend;
+    return settings->cygwin.count || settings->notify || settings->lock_with_screen ||
+           settings->lock_on_suspend;
 }
 
 static int go_to_background(Run *run, char **command)
@@ -418,7 +420,8 @@ static bool listen_somewhere(Run *run, bool has_command, LyError *error)
 {
     const Settings *settings = run->settings;
     if (settings->openssh.count >= SOCKETS_MAX || settings->cygwin.count > SOCKETS_MAX)
-        return ly_error_set(error, LY_ERROR_LIMIT, "an agent has at most %d sockets of a kind", SOCKETS_MAX - 1);
+        return ly_error_set(error, LY_ERROR_LIMIT, "an agent has at most %d sockets of a kind",
+                            SOCKETS_MAX - 1);
     for (size_t i = 0; i < settings->cygwin.count; i++)
         if (!(run->cygwin_paths[i] = unix_absolute(settings->cygwin.items[i])))
             return ly_error_set_errno(error, errno, "cannot listen at %s",

@@ -9,7 +9,7 @@ typedef struct Serve Serve;
 
 typedef struct ServeOptions {
     LyAgentOptions agent;
-    LyHash fingerprint_hash; /* in questions */
+    LyHash fingerprint_hash;       /* in questions */
     const struct Journal *journal; /* for `lanyard-agent log` */
     /* Told of each signature, for notifications; NULL: nobody is. The text lives for the call. */
     void (*used)(void *user, const char *text);

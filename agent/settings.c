@@ -168,7 +168,8 @@ int settings_parse(Settings *settings, const char *name, int argc, char **argv)
     }
     bool words = optind < argc;
     if ((settings->csh && settings->sh) || (settings->debug && settings->foreground) ||
-        (words && (settings->csh || settings->sh || settings->kill || settings->debug || settings->foreground)))
+        (words &&
+         (settings->csh || settings->sh || settings->kill || settings->debug || settings->foreground)))
         return settings_usage(name);
     return read_values(settings, name);
 }

@@ -59,8 +59,8 @@ static bool remove_dead(const char *path, const struct sockaddr_un *address, LyE
 {
     struct stat found;
     if (lstat(path, &found) != 0)
-        return errno == ENOENT || ly_error_set_errno(error, errno, "cannot listen at %s",
-                                                     LY_PRINTABLE(ly_bytes_str(path)));
+        return errno == ENOENT ||
+               ly_error_set_errno(error, errno, "cannot listen at %s", LY_PRINTABLE(ly_bytes_str(path)));
     if (!S_ISSOCK(found.st_mode))
         return ly_error_set(error, LY_ERROR_INVALID,
                             "cannot listen at %s: what stands there is not a socket, and is left as it is",
@@ -213,8 +213,8 @@ size_t unix_inherited(UnixSocket *sockets, size_t most)
         sockets[count] = (UnixSocket){.fd = fd};
         if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
             len > offsetof(struct sockaddr_un, sun_path) && address.sun_path[0])
-            sockets[count].path = ly_bytes_dup_str(
-                ly_bytes(address.sun_path, strnlen(address.sun_path, len - offsetof(struct sockaddr_un, sun_path))));
+            sockets[count].path = ly_bytes_dup_str(ly_bytes(
+                address.sun_path, strnlen(address.sun_path, len - offsetof(struct sockaddr_un, sun_path))));
         count++;
     }
     return count;
@@ -256,8 +256,9 @@ static void greet(UnixListener *listener, int fd)
         return;
     }
     if (uid != 0 && uid != geteuid()) {
-        ly_log(listener->log, LY_LOG_WARNING, "a connection of process %ld was refused: it is of the user %lu",
-               (long)pid, (unsigned long)uid);
+        ly_log(listener->log, LY_LOG_WARNING,
+               "a connection of process %ld was refused: it is of the user %lu", (long)pid,
+               (unsigned long)uid);
         close(fd);
         return;
     }

@@ -13,8 +13,8 @@ typedef struct UnixSocket {
     uint64_t device, inode;
 } UnixSocket;
 
-/* The same path from "/", because the agent leaves for there; what it names need not be. NULL: its directory is not
- * there (errno). ly_free. */
+/* The same path from "/", because the agent leaves for there; what it names need not be. NULL: its directory
+ * is not there (errno). ly_free. */
 char *unix_absolute(const char *path);
 
 /* Listens at `path`, for the owner alone. A socket where nobody listens any more is replaced; one where

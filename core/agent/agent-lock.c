@@ -12,11 +12,11 @@ static bool hash_passphrase(LyAgent *agent, LyBytes passphrase, uint8_t hash[LOC
                            hash, LOCK_HASH_LEN, NULL);
 }
 
-/* An empty one is not accepted. */
+/* An empty one is not accepted; bytes behind it are, as OpenSSH does. */
 static bool get_passphrase(LyReader *reader, LyBytes *passphrase)
 {
     *passphrase = ly_agent_get_text(reader);
-    return ly_reader_done(reader) && passphrase->len;
+    return !reader->failed && passphrase->len;
 }
 
 void ly_agent_handle_lock(Request *request, LyReader *reader)

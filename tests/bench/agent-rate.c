@@ -1,6 +1,6 @@
-/* agent-rate SOCKET sign|list CLIENTS SECONDS [KEY.PUB FLAGS]: how an agent answers. Each client is a thread with a connection of
- * its own that asks again when it has the reply. One line on stdout: requests a second, p50 and p99 in microseconds. */
-#include <errno.h>
+/* agent-rate SOCKET sign|list CLIENTS SECONDS [KEY.PUB FLAGS]: how an agent answers. Each client is a thread
+ * with a connection of its own that asks again when it has the reply. One line on stdout: requests a second,
+ * p50 and p99 in microseconds. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,7 +22,7 @@ trap cleanup EXIT
 trap 'exit 1' INT TERM
 unset SSH_AUTH_SOCK SSH_AGENT_PID DISPLAY WAYLAND_DISPLAY SSH_ASKPASS
 export HOME=$dir/home SHELL=/bin/sh XDG_CONFIG_HOME=$dir/home/.config
-export ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
+export ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
 mkdir -p "$HOME/.ssh" /run/sshd
 cd "$dir" || exit 1
 

@@ -28,10 +28,13 @@ regress() {
     local copy=$dir/$2
     cp -a $regress "$copy"
     rm "$copy/misc/sk-dummy/sk-dummy.so" # no sk-* keys: they are kept and listed, and sign nothing without libfido2
+    sed -i 's/^SSH_CERTTYPES=.*/SSH_CERTTYPES=$(ssh -Q key-sig | grep "cert-v01@openssh.com" | grep -v "^sk-")/' "$copy/hostkey-agent.sh"
+    local start=$SECONDS
     timeout 170 make -s -C "$copy" .OBJDIR="$copy" .CURDIR="$copy" BUILDDIR="$copy" OBJ="$copy" TEST_SHELL=sh TEST_SSH_SSH=ssh \
         TEST_SSH_SFTPSERVER=/usr/lib/openssh/sftp-server TEST_SSH_IPV6=no TEST_SSH_ECC=yes TEST_SSH_UNSAFE_PERMISSIONS=1 \
         TEST_SSH_SSHAGENT="$dir/bin/ssh-agent" LTESTS="$1" t-exec </dev/null >"$copy.log" 2>&1
     echo $? >"$copy.status"
+    echo $((SECONDS - start)) >"$copy.seconds"
 }
 
 names=(agent agent-timeout agent-restrict agent-subprocess hostkey-agent)
@@ -43,6 +46,7 @@ for number in "${!names[@]}"; do
     name=${names[number]} log=$dir/$number.log status=$(cat "$dir/$number.status")
     if [ "$status" = 0 ] && grep -q '^ok ' "$log"; then
         echo "ok openssh $name"
+        echo "# $(cat "$dir/$number.seconds") s"
     else
         failures=$((failures + 1))
         echo "not ok openssh $name: status $status: $(tail -40 "$log")"

@@ -73,12 +73,8 @@ class Key:
         private = self.fields[len(string(self.type)):]
         skip = {"ssh-rsa": 2, "ssh-dss": 4, "ssh-ed25519": 0}.get(self.type, 2)  # what the certificate says already
         at = 0
-        if self.type == "ssh-rsa":
-            for _ in range(skip):
-                at = get_string(private, at)[1]
-        else:
-            for _ in range(skip):
-                at = get_string(private, at)[1]
+        for _ in range(skip):
+            at = get_string(private, at)[1]
         certificate.fields = string(certificate.type) + string(certificate.blob) + private[at:]
         return certificate
 

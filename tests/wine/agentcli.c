@@ -1,6 +1,7 @@
 /* The clients of the bridge's tests: well-behaved and hostile ones. Requests and replies are hex digits, a
  * reply a line. agentcli window HEX... | window-many COUNT HEX | window-case CASE HEX | pipe PATH HEX... |
- * pipe-many PATH COUNT HEX | pipe-stall PATH | file-security PATH | relay FILE | close */
+ * pipe-many PATH COUNT HEX | pipe-stall PATH | pipe-security PATH | file-security PATH | relay FILE | close
+ */
 #include "bridge.h"
 
 #include <fcntl.h>
@@ -235,6 +236,19 @@ static void file_security(const char *path)
     printf("%s %s\n", GetFileAttributesA(path) & FILE_ATTRIBUTE_SYSTEM ? "system" : "plain", text);
 }
 
+static void pipe_security(const char *path)
+{
+    PSECURITY_DESCRIPTOR descriptor;
+    char *text;
+    if (GetSecurityInfo(pipe_open(path), SE_KERNEL_OBJECT,
+                        OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, NULL, NULL, NULL, NULL,
+                        &descriptor) != ERROR_SUCCESS ||
+        !ConvertSecurityDescriptorToStringSecurityDescriptorA(
+            descriptor, SDDL_REVISION_1, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &text, NULL))
+        fail(path);
+    printf("%s\n", text);
+}
+
 static DWORD WINAPI relay_output(void *argument)
 {
     const Stream *stream = argument;
@@ -299,6 +313,8 @@ int main(int argc, char **argv)
         printf("stalled\n");
         fflush(stdout);
         Sleep(INFINITE);
+    } else if (strcmp(command, "pipe-security") == 0 && argc == 3) {
+        pipe_security(argv[2]);
     } else if (strcmp(command, "file-security") == 0 && argc == 3) {
         file_security(argv[2]);
     } else if (strcmp(command, "relay") == 0 && argc == 3) {

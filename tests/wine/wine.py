@@ -2,6 +2,7 @@
 """wine.py BUILD_DIR: cross-builds lanyard-agent-bridge.exe and runs it under Wine between clients (our own, hostile ones, npm ssh2's)
 and OpenSSH's ssh-agent, which it reaches by a Cygwin socket file that this script serves. No display is needed. Prints "ok NAME" or
 "not ok NAME: why" for each case; WINE_ONLY=word runs those whose name has the word."""
+import base64
 import hashlib
 import os
 import re
@@ -91,9 +92,14 @@ def exchange(connection, message):
     return receive(connection, struct.unpack(">I", receive(connection, 4))[0])
 
 
+def ask_unix(path, request):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        return exchange(connection, bytes.fromhex(request)).hex()
+
+
 class Agent:
-    """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end.
-    0xf4: late as well, another answer."""
+    """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end."""
 
     def __init__(self, folder):
         self.unix = os.path.join(folder, "agent")
@@ -105,7 +111,7 @@ class Agent:
         words = struct.unpack("<4I", self.secret)
         with open(self.file, "w", encoding="ascii") as file:
             file.write("!<socket >%d s %08X-%08X-%08X-%08X\0" % (self.listener.getsockname()[1], *words))
-        self.open_now, self.opened = 0, 0
+        self.open_now, self.opened, self.counting = 0, 0, threading.Lock()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -117,8 +123,9 @@ class Agent:
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
-        self.open_now += 1
-        self.opened += 1
+        with self.counting:
+            self.open_now += 1
+            self.opened += 1
         try:
             with connection, socket.socket(socket.AF_UNIX) as real:
                 if receive(connection, 16) != self.secret:
@@ -132,7 +139,7 @@ class Agent:
                     kind = request[0]
                     if kind == 0xf0:
                         connection.sendall(frame(b"\x0c" * struct.unpack(">I", request[1:5])[0]))
-                    elif kind in (0xf1, 0xf4):
+                    elif kind == 0xf1:
                         time.sleep(3)
                         connection.sendall(frame(b"\x06" + request))
                     elif kind == 0xf2:
@@ -144,13 +151,12 @@ class Agent:
         except (EOFError, OSError):
             pass
         finally:
-            self.open_now -= 1
+            with self.counting:
+                self.open_now -= 1
 
     def ask(self, request):
         """ssh-agent's own answer, asked without the bridge."""
-        with socket.socket(socket.AF_UNIX) as real:
-            real.connect(self.unix)
-            return exchange(real, bytes.fromhex(request)).hex()
+        return ask_unix(self.unix, request)
 
     def stop(self):
         self.listener.close()
@@ -260,7 +266,6 @@ def make_keys():
         path = os.path.join(FOLDER, kind)
         subprocess.run(["ssh-keygen", "-q", "-t", kind, "-b", bits, "-N", "", "-C", "a key", "-f", path], check=True)
         subprocess.run(["ssh-add", "-q", path], env={**ENV, "SSH_AUTH_SOCK": AGENT.unix}, check=True, stderr=subprocess.DEVNULL)
-        import base64
         blob = base64.b64decode(open(path + ".pub", encoding="ascii").read().split()[1])
         requests.append((b"\x0d" + string(blob) + string(b"what is signed" * 20) + struct.pack(">I", flags)).hex())
     return requests
@@ -320,8 +325,8 @@ def reply_sizes():
 
 def while_one_waits():
     """A request that the agent takes three seconds over does not hold up another."""
-    slow = subprocess.Popen(["wine", AGENTCLI, "window", "f1"], env=ENV, stdout=subprocess.PIPE)
     opened = AGENT.opened
+    slow = subprocess.Popen(["wine", AGENTCLI, "window", "f1"], env=ENV, stdout=subprocess.PIPE)
     wait_until(lambda: AGENT.opened > opened, "the slow request")
     start = time.monotonic()
     expect(agentcli("window", LIST), [AGENT.ask(LIST)])
@@ -404,6 +409,32 @@ def file_of_the_user(path):
         raise AssertionError(f"others than its owner have rights to the file: {descriptor}, {os.stat(path).st_mode:o}")
 
 
+def pipe_of_the_user(path):
+    descriptor = agentcli("pipe-security", path)[0]
+    found = re.fullmatch(r"O:(\S+?)(?:G:\S+?)?D:P?\(D;;\w+;;;NU\)\(A;;\w+;;;(\S+?)\)", descriptor)
+    if not found or found.group(1) != found.group(2):
+        raise AssertionError(f"others than the user have rights to the pipe, or the network has: {descriptor}")
+
+
+def crowd_of_clients(path):
+    """No more than 256 at once; the rest are closed, and those who are there are served."""
+    there = []
+    try:
+        for _ in range(300):
+            try:
+                there.append(cygwin_client(path))
+            except (EOFError, OSError):
+                pass
+        expect(len(there), 256, "clients at once")
+        there[255].sendall(frame(b"\x0b"))
+        expect(receive(there[255], 4), frame(bytes.fromhex(AGENT.ask(LIST)))[:4])
+    finally:
+        for connection in there:
+            connection.close()
+    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
+    expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
+
+
 def refused_start(words, *options, status=4):
     done = run("wine", BRIDGE, *options)
     text = done.stderr.decode()
@@ -442,6 +473,8 @@ def served_by_the_shipped():
     case("cygwin-50", lambda: many_over_cygwin(cygwin))
     case("pipe-stalled", stalled_pipe)
     case("cygwin-hostile", lambda: hostile_cygwin(cygwin))
+    case("cygwin-crowd", lambda: crowd_of_clients(cygwin))
+    case("pipe-security", lambda: [pipe_of_the_user(path) for path in (PAGEANT_PIPE, OPENSSH_PIPE)])
     case("cygwin-half-closed", lambda: half_closed(cygwin))
     case("second-pageant", lambda: refused_start("another Pageant", "--agent", windows_path(AGENT.file)))
     case("second-cygwin", lambda: refused_start("another agent", "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin)))
@@ -513,6 +546,38 @@ def served_to_others():
         bridge.stop()
 
 
+def lanyards_own():
+    """lanyard-agent's Cygwin socket on one side of the bridge, our own client on the other."""
+    program = os.path.join(BUILD, "agent", "lanyard-agent")
+    unix, published, cygwin = (os.path.join(FOLDER, name) for name in ("own", "own.cygwin", "own-bridge.cygwin"))
+    agent = subprocess.Popen([program, "-D", "-a", unix, "--cygwin", published], env=ENV, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    bridge = None
+    try:
+        wait_until(lambda: os.path.exists(unix) and os.path.exists(published), "lanyard-agent's sockets")
+        subprocess.run(["ssh-add", "-q", *(os.path.join(FOLDER, kind) for kind in ("ed25519", "rsa"))],
+                       env={**ENV, "SSH_AUTH_SOCK": unix}, check=True, stderr=subprocess.DEVNULL)
+        wanted = [ask_unix(unix, request) for request in (LIST, *SIGN)]
+        expect(wanted[1:], [AGENT.ask(request) for request in SIGN], "lanyard-agent's signatures")
+        bridge = Bridge(BRIDGE, "--agent", windows_path(published), "--pageant", "--cygwin", windows_path(cygwin))
+        case("own-window", lambda: expect(agentcli("window", LIST, *SIGN), wanted))
+        case("own-pipe", lambda: expect(agentcli("pipe", PAGEANT_PIPE, LIST, *SIGN), wanted))
+        case("own-pipe-50", lambda: expect(agentcli("pipe-many", PAGEANT_PIPE, "50", SIGN[0]), wanted[1:2] * 50))
+
+        def ask_as_a_client(socket_path):
+            done = subprocess.run([program, "list", "--json"], env={**ENV, "SSH_AUTH_SOCK": socket_path}, capture_output=True, timeout=60)
+            expect(done.returncode, 0, done.stderr.decode())
+            found = re.findall(rb"SHA256:[\w+/]+", done.stdout)
+            expect(len(found), 2, "keys listed")
+            return found
+        case("own-client", lambda: expect(ask_as_a_client(cygwin), ask_as_a_client(unix)))
+    finally:
+        if bridge:
+            bridge.stop()
+        agent.terminate()
+        agent.wait()
+
+
 def command_line():
     done = run("wine", BRIDGE, "--help")
     expect((done.returncode, b"--command" in done.stdout), (0, True), "--help")
@@ -539,6 +604,8 @@ def ended_by_ctrl_c():
 BRIDGE_NOW = None
 build()
 make_prefix()
+run("wineserver", "-k")  # of this prefix: what an interrupted run left
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 FOLDER = tempfile.mkdtemp(prefix="lanyard-wine-")
 AGENT = Agent(FOLDER)
 try:
@@ -550,6 +617,7 @@ try:
     case("ctrl-c", ended_by_ctrl_c)
     served_by_the_shipped()
     served_by_a_command()
+    lanyards_own()
     dead_agents()
     served_to_others()
 finally:
