@@ -23,7 +23,8 @@ const Option settings_options[] = {
     {"fingerprint-hash", 'E', "HASH", OPTION_STRING, SETTING(hash_name), 0,
      "fingerprints in questions: sha256 (the default) or md5"},
     {"providers", 'P', "PATTERNS", OPTION_LIST, SETTING(providers), 0,
-     "PKCS#11 modules that may be loaded, a list of patterns (none)"},
+     "PKCS#11 modules that may be loaded, a list of patterns (none); kept for scripts: this build loads "
+     "none"},
     {"option", 'O', "OPTION", OPTION_LIST, SETTING(options), 0,
      "no-restrict-websafe, websafe-allow=PATTERNS or allow-remote-pkcs11"},
     {"temporary", 'T', NULL, OPTION_FLAG, SETTING(temporary), 0,
