@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/hex.h"
 #include "session/config.h"
 
 typedef enum RowKind {
@@ -321,18 +322,14 @@ static bool read_list(Options *options, const char *list, LyError *error)
     return ok;
 }
 
-static int hex_digit(uint8_t c)
-{
-    return isdigit(c) ? c - '0' : isxdigit(c) ? tolower(c) - 'a' + 10 : -1;
-}
-
 static void add_unescaped(LyBuf *out, LyBytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        bool escape = text.data[i] == '%' && i + 2 < text.len && hex_digit(text.data[i + 1]) >= 0 &&
-                      hex_digit(text.data[i + 2]) >= 0;
-        uint8_t byte =
-            escape ? (uint8_t)(hex_digit(text.data[i + 1]) << 4 | hex_digit(text.data[i + 2])) : text.data[i];
+        bool escape = text.data[i] == '%' && i + 2 < text.len && ly_hex_digit(text.data[i + 1]) >= 0 &&
+                      ly_hex_digit(text.data[i + 2]) >= 0;
+        uint8_t byte = escape
+                           ? (uint8_t)(ly_hex_digit(text.data[i + 1]) << 4 | ly_hex_digit(text.data[i + 2]))
+                           : text.data[i];
         ly_buf_add(out, ly_bytes(&byte, 1));
         i += escape ? 2 : 0;
     }

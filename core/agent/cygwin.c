@@ -1,6 +1,7 @@
 #include "agent/cygwin.h"
 
 #include "base/memory.h"
+#include "base/hex.h"
 
 /* The file. */
 
@@ -47,25 +48,14 @@ static bool take_port(LyBytes *text, uint16_t *port)
     return value != 0;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Eight digits are a number, and its bytes on the wire begin with the least significant one. */
 static bool take_word(LyBytes *text, uint8_t *out)
 {
-    if (text->len < 8)
+    uint8_t word[4];
+    if (!ly_hex_read(ly_bytes_slice(*text, 0, 8), word, sizeof word))
         return false;
-    for (size_t i = 0; i < 4; i++) {
-        int high = hex_digit(text->data[2 * i]), low = hex_digit(text->data[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[3 - i] = (uint8_t)(high << 4 | low);
-    }
+    for (size_t i = 0; i < sizeof word; i++)
+        out[i] = word[sizeof word - 1 - i];
     *text = ly_bytes_slice(*text, 8, SIZE_MAX);
     return true;
 }

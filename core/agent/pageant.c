@@ -2,6 +2,7 @@
 
 #include "agent/numbers.h"
 #include "base/wire.h"
+#include "base/hex.h"
 
 /* The shared memory block: uint32 length, then as many bytes; first the request, then the reply. */
 
@@ -99,6 +100,5 @@ void ly_pageant_pipe_data(const uint8_t protected_name[16], LyBuf *out)
 void ly_pageant_pipe_name(const char *user, const uint8_t sha256[32], LyBuf *out)
 {
     ly_buf_add_format(out, "\\\\.\\pipe\\pageant.%s.", user);
-    for (size_t i = 0; i < 32; i++)
-        ly_buf_add_format(out, "%02x", sha256[i]);
+    ly_put_hex(ly_bytes(sha256, 32), out);
 }

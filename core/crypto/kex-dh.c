@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
+#include "base/hex.h"
 #include "crypto/kex-private.h"
 
 enum { GROUP_MAX_BITS = 16384 }; /* whatever the caller allows */
@@ -176,11 +177,6 @@ typedef struct Modulus {
     size_t bits;
 } Modulus;
 
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* "time type tests tries size generator modulus": only safe primes (type 2) that some test (but bit 0:
  * "composite") found. */
 static bool read_modulus(LyBytes line, Modulus *modulus)
@@ -201,12 +197,12 @@ static bool read_modulus(LyBytes line, Modulus *modulus)
     if (modulus->g.len > 8 || modulus->p.len > GROUP_MAX_BITS / 4 || modulus->p.len < 2)
         return false;
     for (size_t i = 0; i < modulus->g.len; i++)
-        if (hex_digit(modulus->g.data[i]) < 0)
+        if (ly_hex_digit(modulus->g.data[i]) < 0)
             return false;
     for (size_t i = 0; i < modulus->p.len; i++)
-        if (hex_digit(modulus->p.data[i]) < 0)
+        if (ly_hex_digit(modulus->p.data[i]) < 0)
             return false;
-    int first = hex_digit(modulus->p.data[0]);
+    int first = ly_hex_digit(modulus->p.data[0]);
     modulus->bits = first ? modulus->p.len * 4 - (size_t)__builtin_clz((unsigned)first) + 28 : 0;
     return first != 0;
 }
@@ -215,7 +211,7 @@ static void add_hex(LyBuf *out, LyBytes hex)
 {
     uint8_t byte = 0;
     for (size_t i = 0; i < hex.len; i++) {
-        byte = (uint8_t)(byte << 4 | hex_digit(hex.data[i]));
+        byte = (uint8_t)(byte << 4 | ly_hex_digit(hex.data[i]));
         if ((hex.len - i) % 2) { /* the second digit of a byte, or a lone first one */
             ly_buf_add(out, ly_bytes(&byte, 1));
             byte = 0;

@@ -4,6 +4,7 @@
 
 #include "base/auto.h"
 #include "base/base64.h"
+#include "base/hex.h"
 
 void ly_key_put_fingerprint(LyCrypto *crypto, LyBytes plain_blob, LyHash hash, LyBuf *out)
 {
@@ -127,8 +128,7 @@ static bool put_sshfp(LyCrypto *crypto, const LyKey *key, const char *host, LyHa
                           fingerprint);
     else
         ly_buf_add_format(out, "%s IN SSHFP %d %d ", host, algorithm, fingerprint);
-    for (size_t i = 0; i < ly_hash_len(hash); i++)
-        ly_buf_add_format(out, "%02x", digest[i]);
+    ly_put_hex(ly_bytes(digest, ly_hash_len(hash)), out);
     ly_put_u8(out, '\n');
     return true;
 }

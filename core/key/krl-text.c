@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/memory.h"
+#include "base/hex.h"
 #include "key/krl-private.h"
 #include "key/read.h"
 #include "key/text.h"
@@ -48,20 +49,6 @@ static bool add_id(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *error)
     return ly_krl_append_id(krl, ca_blob, text, error);
 }
 
-static bool read_hex(LyBytes text, uint8_t *out, size_t len)
-{
-    if (text.len != 2 * len)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.data[i] | 0x20;
-        uint8_t digit = (uint8_t)(c >= 'a' && c <= 'f' ? c - 'a' + 10 : text.data[i] - '0');
-        if (digit > 15 || (digit < 10 && (text.data[i] < '0' || text.data[i] > '9')))
-            return false;
-        out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | digit : digit << 4);
-    }
-    return true;
-}
-
 /* "SHA256:" and base64, with or without padding; or hexadecimal, as ssh-keygen -Q -l shows digests. */
 static bool add_hash(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *error)
 {
@@ -71,7 +58,7 @@ static bool add_hash(LyKrl *krl, LyBytes text, LyBytes ca_blob, LyError *error)
         return ly_error_set(error, LY_ERROR_INVALID, "\"%s\" is not a SHA256: fingerprint",
                             LY_PRINTABLE(text));
     text = ly_bytes_slice(text, strlen("SHA256:"), text.len);
-    if (!read_hex(text, digest, sizeof digest)) {
+    if (!ly_hex_read(text, digest, sizeof digest)) {
         ly_buf_add(&base64, text);
         while (base64.len % 4)
             ly_buf_add_str(&base64, "=");
@@ -213,12 +200,6 @@ static void put_text(LyBytes text, LyBuf *out)
     }
 }
 
-static void put_hex(LyBytes bytes, LyBuf *out)
-{
-    for (size_t i = 0; i < bytes.len; i++)
-        ly_buf_add_format(out, "%02x", bytes.data[i]);
-}
-
 /* "SHA256:..." of the blob, and its type's name. */
 static void put_blob(const LyKrl *krl, LyBytes blob, const char *format, LyBuf *out)
 {
@@ -278,12 +259,12 @@ void ly_krl_describe(const LyKrl *krl, LyBuf *out)
         put_blob(krl, krl->keys.item[i], "hash: %s # %s\n", out);
     for (size_t i = 0; i < krl->sha256.count; i++) {
         ly_buf_add_str(out, "hash: SHA256:");
-        put_hex(krl->sha256.item[i], out);
+        ly_put_hex(krl->sha256.item[i], out);
         ly_buf_add_str(out, "\n");
     }
     for (size_t i = 0; i < krl->sha1.count; i++) {
         ly_buf_add_str(out, "# hash SHA1:");
-        put_hex(krl->sha1.item[i], out);
+        ly_put_hex(krl->sha1.item[i], out);
         ly_buf_add_str(out, "\n");
     }
     for (size_t i = 0; i < krl->authority_count; i++)

@@ -1,6 +1,7 @@
 /* PEM (RFC 1421, RFC 7468): the headers, DEK-Info encryption, and the choice of the DER form by the label. */
 #include "base/auto.h"
 #include "base/secret.h"
+#include "base/hex.h"
 #include "crypto/cipher.h"
 #include "crypto/kdf.h"
 #include "key/der.h"
@@ -39,27 +40,6 @@ static void read_headers(LyBytes *body, PemHeaders *headers)
     }
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool read_hex(LyBytes text, uint8_t *out, size_t len)
-{
-    if (text.len != 2 * len)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        int high = hex_value(text.data[2 * i]), low = hex_value(text.data[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
-
 bool ly_key_unpad_der(LyBuf *plain, size_t block_len)
 {
     size_t padding = plain->len ? plain->data[plain->len - 1] : 0;
@@ -86,7 +66,7 @@ static bool decrypt(LyCrypto *crypto, const PemHeaders *headers, LyBytes in, con
                             "the key is encrypted with \"%s\", which is not known",
                             LY_PRINTABLE(headers->dek_cipher));
     size_t key_len = dek_ciphers[i].key_len, block_len = dek_ciphers[i].block_len;
-    if (!read_hex(headers->dek_iv, iv, block_len))
+    if (!ly_hex_read(headers->dek_iv, iv, block_len))
         return ly_error_set(error, LY_ERROR_INVALID, "the IV in DEK-Info is not %zu hexadecimal digits",
                             2 * block_len);
     if (in.len == 0 || in.len % block_len)

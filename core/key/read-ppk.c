@@ -2,6 +2,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/secret.h"
+#include "base/hex.h"
 #include "key/ppk.h"
 #include "key/read-private.h"
 
@@ -106,23 +107,14 @@ static bool get_base64(Lines *lines, const char *wanted, LyBuf *bytes, LyError *
                         wanted, lines->number);
 }
 
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static bool decode_hex(LyBytes text, const char *name, LyBuf *bytes, LyError *error)
 {
-    bool good = text.len % 2 == 0;
-    for (size_t i = 0; i + 1 < text.len && good; i += 2) {
-        int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
-        good = high >= 0 && low >= 0;
-        ly_put_u8(bytes, (uint8_t)(high * 16 + low));
-    }
-    return good || ly_error_set(error, LY_ERROR_INVALID, "%s is not hexadecimal, or cut short", name);
+    size_t len = text.len / 2;
+    uint8_t *room = ly_buf_room(bytes, len);
+    if (!room || !ly_hex_read(text, room, len))
+        return ly_error_set(error, LY_ERROR_INVALID, "%s is not hexadecimal, or cut short", name);
+    ly_buf_added(bytes, len);
+    return true;
 }
 
 static bool get_version(Lines *lines, LyPpk *ppk, LyError *error)

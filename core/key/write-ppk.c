@@ -2,6 +2,7 @@
 #include "base/auto.h"
 #include "base/base64.h"
 #include "base/secret.h"
+#include "base/hex.h"
 #include "key/ppk.h"
 #include "key/write-private.h"
 
@@ -70,10 +71,9 @@ static bool choose_kdf(const LyKeyKdf *asked, LyPpk *ppk, LyError *error)
     return ly_argon2_check(&costs, error);
 }
 
-static void put_hex(LyBuf *out, LyBytes bytes)
+static void put_hex_line(LyBuf *out, LyBytes bytes)
 {
-    for (size_t i = 0; i < bytes.len; i++)
-        ly_buf_add_format(out, "%02x", bytes.data[i]);
+    ly_put_hex(bytes, out);
     ly_buf_add_str(out, "\n");
 }
 
@@ -97,11 +97,11 @@ static void put_text(const LyPpk *ppk, LyBytes private_part, LyBytes mac, LyBuf 
         ly_buf_add_format(out, "Argon2-Memory: %llu\n", (unsigned long long)ppk->kdf.memory_kib);
         ly_buf_add_format(out, "Argon2-Passes: %u\n", ppk->kdf.passes);
         ly_buf_add_format(out, "Argon2-Parallelism: %u\nArgon2-Salt: ", ppk->kdf.lanes);
-        put_hex(out, ppk->salt);
+        put_hex_line(out, ppk->salt);
     }
     put_base64(out, "Private", private_part);
     ly_buf_add_str(out, "Private-MAC: ");
-    put_hex(out, mac);
+    put_hex_line(out, mac);
 }
 
 /* Encrypts, signs and writes what is described. */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/auto.h"
+#include "base/hex.h"
 #include "config-private.h"
 #include "crypto/hash.h"
 
@@ -17,8 +18,7 @@ static bool add_connection_hash(const LyConfig *config, LyCrypto *crypto, LyBuf 
     crypto = crypto ? crypto : config->options.crypto;
     if (!crypto || !ly_hash(crypto, LY_SHA1, parts, LY_COUNT(parts), digest))
         return ly_error_set(error, LY_ERROR_UNSUPPORTED, "%%C cannot be expanded here");
-    for (size_t i = 0; i < ly_hash_len(LY_SHA1); i++)
-        ly_buf_add_format(out, "%02x", digest[i]);
+    ly_put_hex(ly_bytes(digest, ly_hash_len(LY_SHA1)), out);
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include <glib.h>
 
 #include "base/base64.h"
+#include "base/hex.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/list.h"
@@ -193,6 +194,24 @@ static void test_base64_damage(void)
     }
 }
 
+static void test_hex(void)
+{
+    uint8_t out[3] = {9, 9, 9};
+    LyBuf text = {0};
+    ly_put_hex(ly_bytes("\x00\x9f\xa0", 3), &text);
+    g_assert_cmpstr(ly_buf_str(&text), ==, "009fa0");
+    g_assert_true(ly_hex_read(LY_BYTES("009Fa0"), out, 3) && memcmp(out, "\x00\x9f\xa0", 3) == 0);
+    g_assert_true(ly_hex_read((LyBytes){0}, out, 0));
+    static const char *const bad[] = {"",       "009fa",  "009fa00", "009fa00f", "009fag",
+                                      "00 9fa", "009f/0", "009f:0",  "009f@0",   "009f`0"};
+    for (size_t i = 0; i < LY_COUNT(bad); i++)
+        g_assert_false(ly_hex_read(ly_bytes_str(bad[i]), out, 3));
+    g_assert_true(memcmp(out, "\x00\x9f\xa0", 3) == 0); /* untouched on failure */
+    for (unsigned c = 0; c < 256; c++)
+        g_assert_true((ly_hex_digit((uint8_t)c) >= 0) == (g_ascii_isxdigit((char)c) != 0));
+    ly_buf_free(&text);
+}
+
 static void test_names(void)
 {
     LyBytes name;
@@ -282,6 +301,7 @@ int main(int argc, char **argv)
     g_test_add_func("/base/buf-limit", test_buf_limit);
     g_test_add_func("/base/slots", test_slots);
     g_test_add_func("/base/base64", test_base64);
+    g_test_add_func("/base/hex", test_hex);
     g_test_add_func("/base/base64-damage", test_base64_damage);
     g_test_add_func("/base/names", test_names);
     g_test_add_func("/base/printable", test_printable);
