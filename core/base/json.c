@@ -303,13 +303,14 @@ static void skip_value(Parser *parser, unsigned depth, LyBuf *scratch)
 
 typedef struct Place {
     size_t name, name_len, value, value_len;
+    bool is_string;
 } Place;
 
 /* The members as places in `storage`. */
 static size_t take_members(Parser *parser, LyBuf *storage, Place places[MEMBERS_LIMIT])
 {
     LyBuf scratch = {0};
-    size_t count = 0, seen = 0;
+    size_t count = 0;
     take(parser, '{');
     if (!take_if(parser, '}')) {
         do {
@@ -317,14 +318,15 @@ static size_t take_members(Parser *parser, LyBuf *storage, Place places[MEMBERS_
             take_string(parser, storage, &place.name, &place.name_len);
             take(parser, ':');
             skip_space(parser);
-            if (peek(parser) == '"') {
+            place.is_string = peek(parser) == '"';
+            if (place.is_string)
                 take_string(parser, storage, &place.value, &place.value_len);
-                if (count < MEMBERS_LIMIT)
-                    places[count++] = place;
-            } else {
+            else
                 skip_value(parser, 1, &scratch);
-            }
-            parser->failed |= ++seen > MEMBERS_LIMIT;
+            if (count < MEMBERS_LIMIT)
+                places[count++] = place;
+            else
+                parser->failed = true;
         } while (take_if(parser, ','));
         take(parser, '}');
     }
@@ -356,18 +358,29 @@ bool ly_json_read_object(LyBytes text, LyJsonObject *object, LyError *error)
                 return false;
             }
         }
-        object->members[object->count++] =
-            (LyJsonMember){name, ly_bytes_slice(storage, places[i].value, places[i].value_len)};
+        object->members[object->count++] = (LyJsonMember){
+            name, ly_bytes_slice(storage, places[i].value, places[i].value_len), places[i].is_string};
     }
     return true;
 }
 
-LyBytes ly_json_get(const LyJsonObject *object, const char *name)
+static const LyJsonMember *find(const LyJsonObject *object, const char *name)
 {
     for (size_t i = 0; i < object->count; i++)
         if (ly_bytes_is(object->members[i].name, name))
-            return object->members[i].value;
-    return (LyBytes){0};
+            return &object->members[i];
+    return NULL;
+}
+
+bool ly_json_has(const LyJsonObject *object, const char *name)
+{
+    return find(object, name) != NULL;
+}
+
+LyBytes ly_json_get(const LyJsonObject *object, const char *name)
+{
+    const LyJsonMember *member = find(object, name);
+    return member && member->is_string ? member->value : (LyBytes){0};
 }
 
 void ly_json_object_clear(LyJsonObject *object)

@@ -29,18 +29,21 @@ void ly_json_null(LyJson *json);
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool ly_utf8_valid(LyBytes text);
 
-/* Reading: an object whose values are strings (others are skipped, nesting up to 16 deep). */
+/* Reading: an object whose values are strings (others are passed over, nesting up to 16 deep). */
 typedef struct LyJsonMember {
-    LyBytes name, value; /* owned by the reading, unescaped UTF-8 */
+    LyBytes name, value; /* owned by the reading, unescaped UTF-8; no value where it is not a string */
+    bool is_string;
 } LyJsonMember;
 typedef struct LyJsonObject {
-    LyJsonMember *members; /* only those with string values */
+    LyJsonMember *members;
     size_t count;
     LyBuf storage; /* may hold secrets: cleansed */
 } LyJsonObject;
 /* LY_ERROR_INVALID with the byte where it is not JSON; duplicate names are refused. At most 64 members. */
 bool ly_json_read_object(LyBytes text, LyJsonObject *object, LyError *error);
-/* {0} when absent. */
+/* A member of that name is there, whatever its value. */
+bool ly_json_has(const LyJsonObject *object, const char *name);
+/* {0} when absent, or not a string. */
 LyBytes ly_json_get(const LyJsonObject *object, const char *name);
 void ly_json_object_clear(LyJsonObject *object);
 

@@ -104,6 +104,9 @@ static void get_rsa(LyCrypto *crypto, Reading *reading, bool private_half, LyKey
         ly_error_set(&reading->error, LY_ERROR_UNSUPPORTED,
                      "the RSA key in the JWK has \"d\" alone: SSH needs \"p\", \"q\", \"dp\", \"dq\" and "
                      "\"qi\" too");
+    if (ly_json_has(&reading->object, "oth") && !reading->error.code)
+        ly_error_set(&reading->error, LY_ERROR_UNSUPPORTED,
+                     "the RSA key in the JWK has more than two primes, which SSH has no form of");
     numbers->d = get_number(reading, "d");
     numbers->p = get_number(reading, "p");
     numbers->q = get_number(reading, "q");
@@ -194,7 +197,7 @@ bool ly_key_read_jwk(LyCrypto *crypto, LyBytes text, const LyKeyReadOptions *opt
     if (!ly_json_read_object(text, &reading.object, error))
         return false;
     ly_buf_room(&reading.storage, text.len);
-    bool private_half = ly_json_get(&reading.object, "d").len > 0;
+    bool private_half = ly_json_has(&reading.object, "d");
     if (!find_kty(text, &reading))
         return ly_error_set(error, reading.error.code, "%s", reading.error.message);
     entry->has_private = private_half;

@@ -64,7 +64,8 @@ static void test_read(void)
     LyJsonObject object;
     LyError error = {0};
     g_assert_true(ly_json_read_object(ly_bytes_str(sample), &object, &error));
-    g_assert_cmpuint(object.count, ==, 3);
+    g_assert_cmpuint(object.count, ==, 5);
+    g_assert_true(ly_json_has(&object, "n") && ly_json_has(&object, "") && !ly_json_has(&object, "a"));
     g_assert_true(ly_bytes_is(ly_json_get(&object, "kty"), "EC"));
     g_assert_true(ly_bytes_is(ly_json_get(&object, "text"), "\xc3\xa9\xf0\x9f\x98\x80\n/\\"));
     g_assert_true(ly_bytes_is(ly_json_get(&object, ""), "nameless"));

@@ -167,6 +167,10 @@ static void test_refused(void)
         {ed25519_jwk, "VS_7", "VS 7", "\"x\"", LY_ERROR_INVALID},
         {ed25519_jwk, "yuf2A", "yuf2AA", "\"d\"", LY_ERROR_INVALID},
         {ed25519_jwk, "\"d\"", "\"x\"", "twice", LY_ERROR_INVALID},
+        /* A private key whose "d" is none is not a public key. */
+        {ed25519_jwk, "\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"", "\"\"", "\"d\"", LY_ERROR_INVALID},
+        {ed25519_jwk, "\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"", "17", "\"d\"", LY_ERROR_INVALID},
+        {rsa_jwk, "\"e\":", "\"oth\":[{}], \"e\":", "two primes", LY_ERROR_UNSUPPORTED},
         {ed25519_jwk, "\"}", "\"", "JSON", LY_ERROR_INVALID},
         {ed25519_jwk, "\"}", "\"}}", "JSON", LY_ERROR_INVALID},
         {ec_jwk, "P-256", "secp256k1", "secp256k1", LY_ERROR_UNSUPPORTED},
