@@ -272,7 +272,7 @@ static int serve_until_ended(Run *run)
 {
     LyError error;
     struct rlimit limit;
-    run->journal = journal_new(run->name, run->foreground, run->settings->debug ? LY_LOG_DEBUG : LY_LOG_INFO);
+    run->journal = journal_new(run->name, run->foreground, run->settings->debug ? LY_LOG_DEBUG : LY_LOG_WARNING);
     run->log = journal_log(run->journal);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
         limit.rlim_cur = LY_MIN(limit.rlim_max, (rlim_t)DESCRIPTORS);
