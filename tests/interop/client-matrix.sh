@@ -73,20 +73,34 @@ me=$dir/user_ed25519
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
 }
-await() { # PORT: until somebody listens
-    for _ in $(seq 100); do
+await() { # PORT PID: until it listens; false when it does not, another test may have had the port
+    for _ in $(seq 200); do
+        kill -0 "$2" 2>/dev/null || return 1
         (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
         sleep 0.05
     done
+    return 1
 }
 all() { ssh -Q "$1" | grep -v "${2:-^$}" | paste -sd,; }
-start_sshd() { # NAME [LINE...]: sets port_NAME; offers all that it can
-    local port type
-    port=$(free_port)
+# start NAME SERVER...: three ports are tried. Sets port_NAME.
+start() {
+    local try
+    for try in 1 2 3; do
+        port=$(free_port)
+        "${@:2}"
+        pids+=($!)
+        await "$port" $! && { eval "port_$1=$port"; return; }
+    done
+    echo "not ok start-$1: $(tail -n 2 "$dir/log_$1" | tr '\n' ' ')"
+    exit 1
+}
+start_sshd() { start "$1" run_sshd "$@"; }
+run_sshd() { # NAME [LINE...]: at $port; offers all that it can
+    local type
     {
         printf '%s\n' "${@:2}" # before the rest, because the first value wins
         printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "AuthorizedKeysFile $dir/authorized_plain" "StrictModes no" "UsePAM no" \
@@ -96,9 +110,6 @@ start_sshd() { # NAME [LINE...]: sets port_NAME; offers all that it can
         for type in "${types[@]}"; do echo "HostKey $dir/host_$type"; done
     } >"$dir/sshd_$1"
     "$sshd" -D -e -f "$dir/sshd_$1" >"$dir/log_$1" 2>&1 &
-    pids+=($!)
-    await "$port"
-    eval "port_$1=$port"
 }
 start_sshd all
 start_sshd rekey "RekeyLimit 1M"
@@ -110,9 +121,9 @@ start_sshd cert "AuthorizedKeysFile $dir/authorized_ca" "VersionAddendum $(print
 
 # dropbear reads ~/.ssh alone: a directory of ours stands there for it, in a mount namespace of its own
 home=$(getent passwd "$user" | cut -d: -f6)
-start_dropbear() { # NAME TYPE...: sets port_NAME; it takes four host keys at most
-    local port type keys=()
-    port=$(free_port)
+start_dropbear() { start "$1" run_dropbear "$@"; }
+run_dropbear() { # NAME TYPE...: at $port; it takes four host keys at most
+    local type keys=()
     for type in "${@:2}"; do
         [ -e "$dir/host_$type" ] || continue
         cp "$dir/host_$type" "$dir/for_dropbear_$type"
@@ -123,9 +134,6 @@ start_dropbear() { # NAME TYPE...: sets port_NAME; it takes four host keys at mo
     # shellcheck disable=SC2016
     unshare -m bash -c 'mount --bind "$1" "$2" && exec "${@:3}"' bash "$dir/home" "$home" \
         "$dropbear" -F -E -p "127.0.0.1:$port" -P "$dir/pid_$1" "${keys[@]}" >"$dir/log_$1" 2>&1 &
-    pids+=($!)
-    await "$port"
-    eval "port_$1=$port"
 }
 port_dropbear=
 port_dropbear2=
