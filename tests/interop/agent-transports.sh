@@ -192,7 +192,7 @@ cp "$dir/key.pub" "$dir/authorized"
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
 }

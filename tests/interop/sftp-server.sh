@@ -138,10 +138,10 @@ fi
 mkdir -p /run/sshd 2>/dev/null
 ssh-keygen -q -t ed25519 -N '' -f "$work/host" && ssh-keygen -q -t ed25519 -N '' -f "$work/user" || exit 1
 chmod 755 "$work" # sshd looks at the way to the key file
-port=$((20000 + RANDOM % 20000))
+port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
 for _ in 1 2 3 4 5; do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    port=$((20000 + RANDOM % 20000))
+    port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
 done
 cat >"$work/sshd_config" <<EOF
 ListenAddress 127.0.0.1:$port

@@ -49,7 +49,7 @@ echo "cert-authority $(cat "$dir/user_ca.pub")" >>"$dir/authorized"
 free_port() {
     local port
     while :; do
-        port=$((20000 + RANDOM % 20000))
+        port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
         (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
     done
 }
