@@ -17,11 +17,19 @@ ssh-keygen -q -t ed25519 -N '' -C host -f host_ed25519
 fields() { ssh-keygen -L -f "$1" | sed 1d; }
 # same NAME KEY OURS THEIRS: the command lines as one word each.
 same() {
+    local second=$EPOCHSECONDS # validity is relative to now: both have to be made within the same second
     rm -f "$2-cert.pub"
     eval "\"$key\" certify $3 $2.pub" >out 2>err || { not_ok "certify $1" "$(cat err)"; return; }
     mv "$2-cert.pub" ours-cert.pub
     eval "ssh-keygen -q $4 $2.pub" 2>err || { not_ok "certify $1: ssh-keygen" "$(cat err)"; return; }
-    if diff <(fields "$2-cert.pub") <(fields ours-cert.pub) >diff; then ok "certify $1"; else not_ok "certify $1" "$(cat diff)"; fi
+    if diff <(fields "$2-cert.pub") <(fields ours-cert.pub) >diff; then
+        ok "certify $1"
+    elif [ "$second" != "$EPOCHSECONDS" ] && [ "${tries:=0}" -lt 20 ]; then
+        tries=$((tries + 1))
+        same "$@"
+    else
+        not_ok "certify $1" "$(cat diff)"
+    fi
 }
 for ca in ed25519 rsa ecdsa; do
     for user in ed25519 rsa ecdsa; do
