@@ -247,7 +247,8 @@ static void was_signed(void *user, uint64_t id, LyBytes signature, const LyError
     Serve *serve = user;
     tell_failure(serve, "no signature could be made", error);
     ly_agent_answer_sign(serve->agent, id, signature);
-    ly_loop_defer(serve->loop, &serve->settle);
+    if (!serve->settling) /* from the other thread */
+        ly_loop_defer(serve->loop, &serve->settle);
 }
 
 static void decrypt_work(void *data)
