@@ -190,7 +190,13 @@ static Link *make(void *user, LyLoop *loop, const LinkEvents *events)
 {
     const SshLinkOptions *options = user;
     SshLink *self = ly_new(SshLink);
-    LyClientEvents client_events = {asked, ready, event, iterated, banner, closed, self};
+    LyClientEvents client_events = {.ask = asked,
+                                    .ready = ready,
+                                    .event = event,
+                                    .iterated = iterated,
+                                    .banner = banner,
+                                    .closed = closed,
+                                    .user = self};
     self->link = (Link){&ssh_link_class, *events};
     self->options = options;
     self->said = LY_BUF(1024);

@@ -239,6 +239,15 @@ static void transport_event(LyClient *client, const LyTransportEvent *event)
         client->auth = ly_new(LyAuth);
 }
 
+static void connection_event(LyClient *client, const LyConnectionEvent *event)
+{
+    LyChannelFunc func = event->channel ? ly_channel_func(event->channel) : NULL;
+    if (func)
+        func(ly_channel_user(event->channel), event);
+    else if (client->events.event)
+        client->events.event(client->events.user, event);
+}
+
 static void drive_event(void *user, const LySessionEvent *event)
 {
     LyClient *client = user;
@@ -257,8 +266,7 @@ static void drive_event(void *user, const LySessionEvent *event)
             client->events.ready(client->events.user);
         break;
     case LY_SESSION_CONNECTION:
-        if (client->events.event)
-            client->events.event(client->events.user, &event->connection);
+        connection_event(client, &event->connection);
         break;
     default:
         break;

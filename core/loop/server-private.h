@@ -9,8 +9,6 @@
 #include "loop/server.h"
 #include "sftp/directory.h"
 
-typedef struct LyServerChannel LyServerChannel;
-
 struct LyServer {
     LyLoop *loop;
     const LyServerOptions *options;
