@@ -44,6 +44,7 @@ struct LyClient {
     LyList acceptors, dependents;
     LyList global_requests; /* whose answers are awaited, in order */
     uint32_t global_count;
+    unsigned programs; /* LyProgram: sessions on this connection */
     struct LyAgentForward *agent_forward; /* for programs that want it; NULL: none did yet */
     LyClientAnswered answered; /* takes the answer to the open question; NULL: none is open */
 };
