@@ -77,6 +77,8 @@ openssh_add() {
     succeeds "ssh-add with a certificate" ssh-add -q certified
     succeeds "ssh-add -T certificate" ssh-add -T certified-cert.pub
     check "ssh-add -l" 8 "$(count)"
+    check "ssh-add -l: ssh-dss" "$(ssh-keygen -lf dsa.pub)" "$(ssh-add -l | grep DSA | grep -v ECDSA)"
+    check "ssh-add -L: ssh-dss" "$(cat dsa.pub)" "$(ssh-add -L | grep '^ssh-dss ')"
     check "ssh-add -L" "$(cat ed25519.pub rsa2048.pub | cut -d' ' -f2)" "$(ssh-add -L | grep -E ' (ed25519|rsa2048)$' | cut -d' ' -f2)"
     succeeds "ssh-add -d" ssh-add -q -d ecdsa384
     fails "ssh-add -d again" ssh-add -q -d ecdsa384

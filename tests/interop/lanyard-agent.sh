@@ -260,6 +260,20 @@ fails "confirm: no askpass program" signs "$dir/ed25519.pub"
 check "confirm: no askpass program: the log" 1 "$("$agent" log | grep -c 'no askpass program')"
 stop confirm
 
+# --- Completions ---
+for shell in bash zsh fish; do
+    "$agent" --completions $shell >"$dir/completions.$shell"
+    check "completions for $shell" 1 "$(grep -qe 'policy' "$dir/completions.$shell" && grep -c '^# .* completion for lanyard-agent' "$dir/completions.$shell")"
+    command -v $shell >/dev/null && succeeds "$shell reads them" $shell -n "$dir/completions.$shell"
+done
+complete_agent() { bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lanyard_agent; echo "${COMPREPLY[*]}"' - "$dir/completions.bash" "$@"; }
+check "completions: commands" "list lock log" "$(complete_agent lanyard-agent l)"
+check "completions: the agent's options" "--policy" "$(complete_agent lanyard-agent -D --pol)"
+check "completions: a command's" "--lifetime" "$(complete_agent lanyard-agent add --life)"
+check "completions: a value's words" "sha256" "$(complete_agent lanyard-agent --fingerprint-hash s)"
+fails "completions for another shell" "$agent" --completions tcsh
+fails "as ssh-agent, it has none" "$dir/ssh-agent" --completions bash
+
 # --- Subcommands ---
 export SSH_ASKPASS=$dir/askpass DISPLAY=:0
 askpass 'echo secret'
@@ -386,6 +400,52 @@ kill $pid
 wait $pid
 check "socket activation: ends with 0, and the socket stays" "0 yes" "$? $([ -S "$dir/activated" ] && echo yes)"
 unset SSH_AUTH_SOCK
+# Variables that are meant for another process, or say nothing that can be: it makes a socket of its own.
+for given in "LISTEN_FDS=1 LISTEN_PID=1" "LISTEN_FDS=1" "LISTEN_FDS=x LISTEN_PID=self" "LISTEN_FDS=0 LISTEN_PID=self" "LISTEN_FDS=3 LISTEN_PID=self"; do
+    sh -c 'for word in $1; do export "$(echo "$word" | sed "s/self/$$/")"; done; shift; exec "$@"' - "$given" "$agent" -D >"$dir/out" 2>"$dir/log" 3</dev/null &
+    pid=$!
+    started+=($pid)
+    succeeds "socket activation with $given" within grep -q "^SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/lanyard/agent\.......;" "$dir/out"
+    kill $pid
+    wait $pid 2>/dev/null
+done
+# The units' own text, by systemd's launcher and without its manager: what listens where, what starts, what the session is told.
+unit() { sed -n "s/^$2=-*//p" "$units/lanyard-agent.$1.in" | sed "s|%t|$XDG_RUNTIME_DIR|g; s|@bindir@|$build/agent|g; s|/usr/bin/systemctl|$dir/systemctl|g"; }
+printf '#!/bin/sh\necho "$@" >>"%s"\n' "$dir/told" >"$dir/systemctl"
+chmod 755 "$dir/systemctl"
+rm -f "$dir/config/lanyard/agent.ini"
+stream=$(unit socket ListenStream)
+mkdir -p -m "$(unit socket DirectoryMode)" "$(dirname "$stream")"
+check "units: the directory is the one that agents without a unit use" "700 $XDG_RUNTIME_DIR/lanyard" "$(stat -c '%a %n' "$(dirname "$stream")")"
+if command -v systemd-socket-activate >/dev/null; then
+    # shellcheck disable=SC2046
+    XDG_CONFIG_HOME=$dir/config systemd-socket-activate -l "$stream" -E XDG_CONFIG_HOME $(unit service ExecStart) >"$dir/out" 2>"$dir/log" &
+    pid=$!
+    started+=($pid)
+    within test -S "$stream"
+    chmod "$(unit socket SocketMode)" "$stream" # the launcher knows no modes
+    sh -c "$(unit socket ExecStartPost)"
+    check "units: what the session is told" "--user set-environment SSH_AUTH_SOCK=$stream" "$(cat "$dir/told")"
+    check "units: nothing runs before the first connection" 0 "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -c '^[^ ]*/lanyard-agent ')"
+    export "$(cut -d' ' -f3 "$dir/told")"
+    succeeds "units: the first connection starts it" within ssh-add -q "$dir/ed25519"
+    check "units: it is the agent of this build" "$agent" "$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -d' ' -f1)"
+    succeeds "units: it signs" signs "$dir/ed25519.pub"
+    sh -c "$(unit service ExecReload | sed "s/\$MAINPID/$pid/")"
+    succeeds "units: after ExecReload without a policy, it signs" signs "$dir/ed25519.pub"
+    printf '[%s]\nprograms=/nowhere\n' "$fingerprint" >"$dir/config/lanyard/agent.ini"
+    sh -c "$(unit service ExecReload | sed "s/\$MAINPID/$pid/")"
+    succeeds "units: ExecReload reads a policy that is new" within sh -c "'$agent' log | grep -q 'read 1 rules'"
+    fails "units: which then holds" signs "$dir/ed25519.pub"
+    rm "$dir/config/lanyard/agent.ini"
+    kill $pid
+    wait $pid
+    check "units: it ends with 0, and the socket stays" "0 yes" "$? $([ -S "$stream" ] && echo yes)"
+    sh -c "$(unit socket ExecStopPost)"
+    check "units: the session is told of the end" "--user unset-environment SSH_AUTH_SOCK" "$(tail -1 "$dir/told")"
+    unset SSH_AUTH_SOCK
+    rm -f "$stream"
+fi
 if command -v systemd-analyze >/dev/null; then
     mkdir -p "$dir/units"
     for unit in lanyard-agent.socket lanyard-agent.service; do
