@@ -295,6 +295,9 @@ static void handle(Serve *serve, const LyAgentEvent *event)
     case LY_AGENT_EXTENSION:
         detail_answer(serve->agent, serve->journal, event, now_us());
         break;
+    case LY_AGENT_RESOLVE:
+        ly_agent_answer_resolve(serve->agent, event->id, NULL);
+        break;
     case LY_AGENT_PROVIDER:
         ly_log(&serve->log, LY_LOG_WARNING,
                "a PKCS#11 module was asked for, which this program is built without: %s",
