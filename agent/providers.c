@@ -196,10 +196,11 @@ static void process_lost(void *user, const char *why)
     Providers *providers = module->providers;
     ly_log(providers->options.log, LY_LOG_ERROR, PROVIDER_PROGRAM " for %s %s%s",
            LY_PRINTABLE(ly_bytes_str(module->path)), why,
-           module->is_sk ? "" : ": its keys are gone; add it again (ssh-add -s)");
+           module->is_sk ? "" : ": it has no keys any more until it is added again (ssh-add -s)");
     bool busy = module->busy;
     module_end(module);
     Job *job = first_job(module);
+    bool added = module->is_sk || !job || job->key; /* it got as far as that, and its name stays known */
     if (module->is_sk) { /* the others get a process of their own */
         if (job && busy) {
             refuse(job);
@@ -212,6 +213,8 @@ static void process_lost(void *user, const char *why)
             finish(job);
         }
         ly_agent_remove_provider(providers->options.agent, module->path);
+        if (!added)
+            module_free(module);
     }
     providers->options.answered(providers->options.user);
 }
@@ -331,7 +334,7 @@ static void load(Providers *providers, const LyAgentEvent *event)
                       : event->pin.len > PROVIDER_PIN_MAX              ? "its PIN is longer than any"
                                                                        : NULL;
     if (why)
-        ly_log(providers->options.log, LY_LOG_WARNING, "the module %s is not loaded: %s",
+        ly_log(providers->options.log, LY_LOG_WARNING, "the module %s is not added: %s",
                LY_PRINTABLE(event->provider), why);
     if (!why && !module)
         module = module_new(providers, event->provider, false);

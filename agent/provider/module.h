@@ -14,7 +14,7 @@ void reply_pin(LyBuf *reply, const char *note, const char *whose);
 /* A PKCS#11 module, loaded through p11-kit. */
 typedef struct Pkcs11 Pkcs11;
 Pkcs11 *pkcs11_open(LyCrypto *crypto, const char *path, LyError *error);
-/* Logs out and unloads. NULL is fine. */
+/* Logs out, at the end of the process. NULL is fine. */
 void pkcs11_close(Pkcs11 *module);
 /* Opens a session with each token, logs in with the PIN where tokens want it, and replies with the keys that
  * can sign (of tokens that were not logged in to: the public keys that are seen). */

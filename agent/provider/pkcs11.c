@@ -54,7 +54,7 @@ void pkcs11_close(Pkcs11 *module)
     forget(module);
     if (module->initialized)
         p11_kit_module_finalize(module->functions);
-    p11_kit_module_release(module->functions);
+    /* It stays mapped: some modules crash when they are unloaded, and the process ends. */
     ly_free(module);
 }
 
