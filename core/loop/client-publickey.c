@@ -228,8 +228,6 @@ static void make_candidates(LyClient *client, const LyAgentIdentity *agent, size
     if (auth->own_order) {
         make_agent_candidates(client, agent, count);
         auth->identities_ready = true;
-        if (!auth->candidate_count)
-            ly_auth_note(auth, LY_AUTH_PUBLICKEY, "the agent holds no key");
         return;
     }
     for (size_t i = 0; i < files->count; i++)
@@ -268,6 +266,8 @@ static void identities_listed(void *user, LyBytes reply, const LyError *error)
     if (failure.code != LY_OK) {
         ly_log(ly_client_log(client), LY_LOG_DEBUG, "the agent: %s", failure.message);
         ly_auth_note(client->auth, LY_AUTH_PUBLICKEY, "the agent does not answer");
+    } else if (!count && client->auth->own_order) {
+        ly_auth_note(client->auth, LY_AUTH_PUBLICKEY, "the agent holds no key");
     }
     make_candidates(client, identities, count);
     ly_free(identities);
