@@ -74,6 +74,7 @@ static void release_connection(LyClient *client)
     if (client->host_key)
         ly_key_unref(client->host_key);
     client->host_key = NULL;
+    client->host_key_open = false;
     ly_carrier_free(client->carrier);
     client->carrier = NULL;
     ly_client_release_way(client);
@@ -89,6 +90,9 @@ static void destroy(LyClient *client)
     release_connection(client);
     ly_client_drop_acceptors(client);
     ly_timer_free(client->timer);
+    for (size_t i = 0; i < client->attempt_count; i++)
+        ly_attempt_clear(&client->attempts[i]);
+    ly_free(client->attempts);
     ly_algorithms_clear(&client->algorithms);
     ly_destination_unref(client->destination);
     ly_free(client);
@@ -252,10 +256,14 @@ static void session_closed(LyClient *client, const LyError *error)
 static void transport_event(LyClient *client, const LyTransportEvent *event)
 {
     ly_drive_log(client->drive, ly_client_log(client), client->destination->name, event);
+    if (client->events.transport && event->type != LY_TRANSPORT_HOST_KEY)
+        client->events.transport(client->events.user, event);
+    if (client->dead)
+        return;
     if (event->type == LY_TRANSPORT_HOST_KEY)
         ly_client_check_host_key(client, event->key);
     else if (event->type == LY_TRANSPORT_NEWKEYS && event->initial)
-        client->auth = ly_new(LyAuth);
+        client->auth = ly_auth_new(client);
 }
 
 static void connection_event(LyClient *client, const LyConnectionEvent *event)
@@ -316,8 +324,8 @@ static void drive_closed(void *user, const LyError *error)
     ly_client_leave(client);
 }
 
-/* Of key exchange and sign-in. Returns how much of the former's connecting took already: ConnectTimeout is one
- * limit for both. */
+/* Of key exchange and sign-in. Returns how much of the former's connecting took already: ConnectTimeout is
+ * one limit for both. */
 static uint64_t choose_limits(LyClient *client, uint64_t now_us)
 {
     const LyDestination *destination = client->destination;
