@@ -210,6 +210,7 @@ static bool set_up(Run *run, LyError *error)
                   .lifetime_us = settings->lifetime_us,
                   .log = run->log},
         .fingerprint_hash = settings->hash,
+        .provider_timeout_us = settings->provider_timeout_us,
         .journal = run->journal,
         .used = settings->notify ? key_used : NULL,
         .user = run,

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "key/read.h"
+#include "providers.h"
 #include "signer.h"
 
 #define CLIENTS_MAX 10000
@@ -32,6 +33,7 @@ struct Serve {
     LyCrypto *crypto;
     LyAgent *agent;
     Ask *ask;
+    Providers *providers;
     Signer *signer;
     const struct Journal *journal;
     LyLog log;
@@ -227,8 +229,8 @@ static void sign_done(void *data, bool cancelled)
 /* RSA takes as long as fifty others: it shall not hold them up, and has more than one processor. */
 static void sign(Serve *serve, const LyAgentEvent *event)
 {
-    if (event->provider.len) {
-        ly_agent_answer_sign(serve->agent, event->id, (LyBytes){0});
+    if (providers_has(event)) {
+        providers_event(serve->providers, event);
         return;
     }
     if (ly_key_type(event->key)->pk == LY_PK_RSA) {
@@ -303,21 +305,22 @@ static void handle(Serve *serve, const LyAgentEvent *event)
     case LY_AGENT_EXTENSION:
         detail_answer(serve->agent, serve->journal, event, now_us());
         break;
+    case LY_AGENT_RESOLVE:
     case LY_AGENT_PROVIDER:
-        ly_log(&serve->log, LY_LOG_WARNING,
-               "a PKCS#11 module was asked for, which this program is built without: %s",
-               LY_PRINTABLE(event->provider));
-        ly_agent_answer_provider(serve->agent, event->id, false, NULL, 0);
+        providers_event(serve->providers, event);
         break;
     case LY_AGENT_WITHDRAWN:
         ask_withdraw(serve->ask, event->id);
+        providers_withdraw(serve->providers, event->id);
         break;
     case LY_AGENT_USED:
         tell_used(serve, event);
         break;
-    case LY_AGENT_REFUSED:
     case LY_AGENT_CHANGED:
-        break; /* the log has them */
+        providers_changed(serve->providers);
+        break;
+    case LY_AGENT_REFUSED:
+        break; /* the log has it */
     }
 }
 
@@ -400,9 +403,18 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
     ly_list_init(&serve->changed);
     LyAgentOptions agent = options->agent;
     agent.extensions = detail_extensions;
+    agent.security_keys = true;
     serve->agent = ly_agent_new(crypto, &agent);
     serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, settle, serve);
     serve->signer = signer_new(loop, was_signed, serve);
+    serve->providers = providers_new(&(ProvidersOptions){.loop = loop,
+                                                         .crypto = crypto,
+                                                         .agent = serve->agent,
+                                                         .ask = serve->ask,
+                                                         .log = &serve->log,
+                                                         .timeout_us = options->provider_timeout_us,
+                                                         .answered = settle,
+                                                         .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);
     serve_tick(serve);
@@ -415,6 +427,7 @@ void serve_free(Serve *serve)
         return;
     serve->settling = true;
     ly_list_each(&serve->streams, Stream, link, stream) stream_close(stream);
+    providers_free(serve->providers);
     ly_loop_undefer(serve->loop, &serve->settle);
     signer_free(serve->signer);
     ask_free(serve->ask);
