@@ -366,8 +366,8 @@ static void put_sk_request(const LyKey *key, LyBytes data, LyBuf *request)
     ly_key_put_private(key, &fields);
     LyReader reader = ly_reader(ly_buf_bytes(&fields));
     const LyKeyType *type = ly_key_type(key);
-    int skip = ly_key_is_certificate(key) ? 2 : type->pk == LY_PK_ECDSA ? 3 : 2;
-    for (; skip > 0; skip--)
+    /* Before them: type, and certificate or public key; ECDSA's curve, or Ed25519's public key once more. */
+    for (int skip = 2 + ((type->pk == LY_PK_ECDSA) != ly_key_is_certificate(key)); skip > 0; skip--)
         ly_get_string(&reader);
     ly_put_u8(request, PROVIDER_SK_SIGN);
     ly_put_cstring(request, type->name);
