@@ -372,6 +372,12 @@ static void answered(void *user)
     serve_settle(user);
 }
 
+static void tell_touch(void *user, const char *text)
+{
+    const Serve *serve = user;
+    serve->used(serve->user, text);
+}
+
 Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
 {
     Serve *serve = ly_new(Serve);
@@ -395,6 +401,7 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
                                                          .ask = serve->ask,
                                                          .log = &serve->log,
                                                          .timeout_us = options->provider_timeout_us,
+                                                         .touch = options->used ? tell_touch : NULL,
                                                          .answered = answered,
                                                          .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
