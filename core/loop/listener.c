@@ -4,8 +4,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "loop/loop-private.h"
@@ -29,9 +27,6 @@ struct LyListener {
     size_t count;
     uint16_t port;
     char name[64];
-    char *path; /* of a Unix socket, and which file it was when it was made; NULL: TCP */
-    dev_t device;
-    ino_t inode;
     LyTimer *pause;
     LyListenerFunc func;
     void *user;
@@ -168,17 +163,6 @@ static bool open_all(LyListener *listener, const char *const *addresses, uint16_
     return listener->count > 0;
 }
 
-static void start(LyListener *listener, LyLoop *loop, LyListenerFunc func, void *user)
-{
-    listener->loop = loop;
-    listener->func = func;
-    listener->user = user;
-    listener->pause = ly_timer_new(loop, pause_over, listener);
-    for (size_t i = 0; i < listener->count; i++)
-        listener->sockets[i].watch =
-            ly_watch_new(loop, listener->sockets[i].fd, LY_READABLE, socket_ready, &listener->sockets[i]);
-}
-
 LyListener *ly_listener_new(LyLoop *loop, const char *address, uint16_t port, LyListenerFunc func, void *user,
                             LyError *error)
 {
@@ -203,65 +187,14 @@ LyListener *ly_listener_new(LyLoop *loop, const char *address, uint16_t port, Ly
                                LY_PRINTABLE(ly_bytes_str(address)), (unsigned)port);
         return NULL;
     }
-    start(listener, loop, func, user);
+    listener->loop = loop;
+    listener->func = func;
+    listener->user = user;
+    listener->pause = ly_timer_new(loop, pause_over, listener);
+    for (size_t i = 0; i < listener->count; i++)
+        listener->sockets[i].watch =
+            ly_watch_new(loop, listener->sockets[i].fd, LY_READABLE, socket_ready, &listener->sockets[i]);
     return listener;
-}
-
-/* A listening socket at the path, or -1 with errno. */
-static int listen_at_path(const char *path, mode_t mode)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t len = strlen(path);
-    int fd = -1;
-    if (!len || len >= sizeof address.sun_path) {
-        errno = len ? ENAMETOOLONG : ENOENT;
-        return -1;
-    }
-    memcpy(address.sun_path, path, len);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    /* The socket's own mode becomes the file's, so that nobody comes in between. */
-    if (fd >= 0 && fchmod(fd, mode) == 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-        if (listen(fd, BACKLOG) == 0)
-            return fd;
-        unlink(path);
-    }
-    int system = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = system;
-    return -1;
-}
-
-LyListener *ly_listener_new_unix(LyLoop *loop, const char *path, mode_t mode, bool replace,
-                                 LyListenerFunc func, void *user, LyError *error)
-{
-    struct stat status;
-    if (replace && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
-        unlink(path);
-    int fd = listen_at_path(path, mode);
-    if (fd < 0) {
-        ly_error_set_errno(error, errno, "cannot listen on %s", LY_PRINTABLE(ly_bytes_str(path)));
-        return NULL;
-    }
-    LyListener *listener = ly_new(LyListener);
-    listener->sockets[0] = (Socket){.listener = listener, .fd = fd};
-    listener->count = 1;
-    listener->path = ly_strdup(path);
-    if (lstat(path, &status) == 0) {
-        listener->device = status.st_dev;
-        listener->inode = status.st_ino;
-    }
-    start(listener, loop, func, user);
-    return listener;
-}
-
-/* The file goes with its listener, unless it is another one by now. */
-static void remove_path(const LyListener *listener)
-{
-    struct stat status;
-    if (listener->path && lstat(listener->path, &status) == 0 && status.st_dev == listener->device &&
-        status.st_ino == listener->inode)
-        unlink(listener->path);
 }
 
 uint16_t ly_listener_port(const LyListener *listener)
@@ -271,16 +204,14 @@ uint16_t ly_listener_port(const LyListener *listener)
 
 const char *ly_listener_name(const LyListener *listener)
 {
-    return listener->path ? listener->path : listener->name;
+    return listener->name;
 }
 
 void ly_listener_free(LyListener *listener)
 {
     if (!listener)
         return;
-    remove_path(listener);
     close_all(listener);
     ly_timer_free(listener->pause);
-    ly_free(listener->path);
     ly_free(listener);
 }

@@ -33,13 +33,8 @@ typedef struct LyListener LyListener;
 typedef void (*LyListenerFunc)(void *user, int fd, const struct sockaddr *peer, socklen_t peer_len);
 LyListener *ly_listener_new(LyLoop *loop, const char *address, uint16_t port, LyListenerFunc func, void *user,
                             LyError *error);
-/* A Unix socket (its path in at most 107 bytes), whose file has `mode` from its first moment and goes with the
- * listener, if it is still the same file then. `replace`: a socket that is at the path is removed before;
- * anything else there, and a socket without `replace`, is an error. */
-LyListener *ly_listener_new_unix(LyLoop *loop, const char *path, mode_t mode, bool replace,
-                                 LyListenerFunc func, void *user, LyError *error);
-uint16_t ly_listener_port(const LyListener *listener); /* 0: a Unix socket */
-/* "127.0.0.1:2222" or "[::1]:2222"; of "localhost" and "*" the IPv4 one; a Unix socket's path. */
+uint16_t ly_listener_port(const LyListener *listener);
+/* "127.0.0.1:2222" or "[::1]:2222"; of "localhost" and "*" the IPv4 one. */
 const char *ly_listener_name(const LyListener *listener);
 void ly_listener_free(LyListener *listener);
 /* "192.0.2.1" without port, into text of at least 46 bytes; also *port. */
