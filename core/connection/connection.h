@@ -91,6 +91,9 @@ void ly_channel_refuse(LyChannel *channel, uint32_t reason, const char *descript
  * or after eof/close. */
 size_t ly_channel_send(LyChannel *channel, const LyBytes *parts, size_t count);
 size_t ly_channel_send_stderr(LyChannel *channel, const LyBytes *parts, size_t count);
+/* How many bytes ly_channel_send would take now, or nearly; 0: LY_CHANNEL_WINDOW comes when there is room. So
+ * that whoever fetches bytes to send fetches no more than leave at once. */
+size_t ly_channel_room(LyChannel *channel);
 /* `len` bytes of DATA or STDERR events are dealt with: the window may open again (adjusts leave in big
  * steps). */
 void ly_channel_consumed(LyChannel *channel, size_t len);
