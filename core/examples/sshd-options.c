@@ -164,7 +164,10 @@ static void set_force_command(SshdOptions *options, const char *key, const char 
 /* The settings of sshd_config that are about forwards: which words mean which LY_FORWARD_*. */
 static void set_forwards(SshdOptions *options, const char *key, const char *value)
 {
-    enum { TCP = LY_FORWARD_LOCAL | LY_FORWARD_REMOTE, ADDRESS = LY_FORWARD_GATEWAY | LY_FORWARD_ANY_ADDRESS };
+    enum {
+        TCP = LY_FORWARD_LOCAL | LY_FORWARD_REMOTE,
+        ADDRESS = LY_FORWARD_GATEWAY | LY_FORWARD_ANY_ADDRESS
+    };
     static const struct {
         const char *key, *value;
         unsigned all, set;
@@ -270,7 +273,8 @@ static const struct {
     {"ModuliFile", set_moduli, "safe primes for group exchange, as of moduli(5), or none"},
     {"PubkeyAcceptedAlgorithms", set_list, "a list"},
     {"RekeyLimit", set_rekey_limit, "bytes, and perhaps time, after which keys are exchanged anew: 1G 1h"},
-    {"StreamLocalBindUnlink", set_forwards, "yes, no (no): a socket in the way of a remote forward is removed"},
+    {"StreamLocalBindUnlink", set_forwards,
+     "yes, no (no): a socket in the way of a remote forward is removed"},
     {"X11Forwarding", set_forwards, "yes, no (no): DISPLAY, by xauth(1)"},
 };
 
@@ -327,13 +331,14 @@ static void add_host_key(SshdOptions *options, const char *path)
 
 static void print_help(FILE *stream)
 {
-    fputs("Usage: sshd [-b ADDRESS] [-p PORT] -h HOSTKEY... -k AUTHORIZED_KEYS [-r ROOT] [-o KEY=VALUE]...\n"
-          "            [--password-file FILE]\n"
-          "A small SSH server in the foreground: commands, shells, SFTP and forwards, as the user who starts "
-          "it. Any user\n"
-          "name is accepted. It prints \"listening on ADDRESS:PORT\" when it is ready, and ends at SIGTERM or "
-          "SIGINT.\n\n",
-          stream);
+    fputs(
+        "Usage: sshd [-b ADDRESS] [-p PORT] -h HOSTKEY... -k AUTHORIZED_KEYS [-r ROOT] [-o KEY=VALUE]...\n"
+        "            [--password-file FILE]\n"
+        "A small SSH server in the foreground: commands, shells, SFTP and forwards, as the user who starts "
+        "it. Any user\n"
+        "name is accepted. It prints \"listening on ADDRESS:PORT\" when it is ready, and ends at SIGTERM or "
+        "SIGINT.\n\n",
+        stream);
     for (size_t i = 0; i < LY_COUNT(option_table); i++)
         fprintf(stream, "  %-16s %-15s  %s\n", option_table[i].flag, option_table[i].argument,
                 option_table[i].help);

@@ -422,9 +422,9 @@ static bool permits(const char *list, bool listen, LyBytes host, uint32_t port)
         if (!ly_bytes_is(number, "*"))
             ly_bytes_number(number, 65535, &allowed);
         bool same = listen ? ly_pattern_list_match(name, host, true) == 1
-                           : ly_bytes_is(name, "*") || (name.len == host.len &&
-                                                        !strncasecmp((const char *)name.data,
-                                                                     (const char *)host.data, host.len));
+                           : ly_bytes_is(name, "*") ||
+                                 (name.len == host.len &&
+                                  !strncasecmp((const char *)name.data, (const char *)host.data, host.len));
         if (same && allowed == port)
             return true;
     }

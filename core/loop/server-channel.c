@@ -226,8 +226,8 @@ static void start_requested(LyServerChannel *channel, LyServerStart *start, cons
 {
     const LyServerHandlers *handlers = &channel->server->options->handlers;
     force(channel->server, start);
-    channel->taken = handlers->start &&
-                     handlers->start(handlers->user, channel->server, channel, start, event);
+    channel->taken =
+        handlers->start && handlers->start(handlers->user, channel->server, channel, start, event);
     if (channel->taken)
         return;
     bool success = start_ready_made(channel, start);
@@ -351,8 +351,7 @@ static void channel_event(LyServer *server, const LyConnectionEvent *event)
     if (func)
         func(ly_channel_user(event->channel), event);
     /* A session that was handed over is known by its channel only. */
-    LyServerChannel *session =
-        event->type == LY_CHANNEL_CLOSED ? find_session(server, event->channel) : NULL;
+    LyServerChannel *session = event->type == LY_CHANNEL_CLOSED ? find_session(server, event->channel) : NULL;
     if (session)
         ly_server_channel_free(session);
 }

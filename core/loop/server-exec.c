@@ -372,9 +372,8 @@ static LyChild *spawn(Exec *exec, const char *command, const char *original, LyE
     Account account = find_account();
     Variables variables = {0};
     fill_variables(channel, &account, original, &variables);
-    const char *argv[] = {"/bin/sh",     "-c",    authorize,
-                          "sh",          account.shell, command ? "-c" : "-l",
-                          command,       NULL};
+    const char *argv[] = {"/bin/sh", "-c", authorize, "sh", account.shell, command ? "-c" : "-l",
+                          command,   NULL};
     LyChildOptions options = {
         .argv = channel->x11 ? argv : argv + 4,
         .envp = (const char *const *)variables.list,

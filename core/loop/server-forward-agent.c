@@ -44,8 +44,8 @@ const char *ly_server_agent_socket(LyServer *server, LyError *error)
     if (!forwards->agent_directory)
         return NULL;
     forwards->agent_path = ly_format("%s/agent", forwards->agent_directory);
-    forwards->agent_listener = ly_listener_new_unix(server->loop, forwards->agent_path, SOCKET_MODE, false,
-                                                    accepted, server, error);
+    forwards->agent_listener =
+        ly_listener_new_unix(server->loop, forwards->agent_path, SOCKET_MODE, false, accepted, server, error);
     if (forwards->agent_listener)
         return forwards->agent_path;
     ly_server_agent_socket_free(forwards);

@@ -1,5 +1,5 @@
-/* Forwards served: tcpip-forward and streamlocal-forward@openssh.com (RFC 4254 section 7.1, OpenSSH's PROTOCOL
- * 2.4), and their cancelling. */
+/* Forwards served: tcpip-forward and streamlocal-forward@openssh.com (RFC 4254 section 7.1, OpenSSH's
+ * PROTOCOL 2.4), and their cancelling. */
 #include "loop/server-private.h"
 
 #include "base/auto.h"
@@ -156,8 +156,8 @@ static bool streamlocal_forward(LyServer *server, LyBytes data, LyBuf *reply)
     if (!ly_get_streamlocal_forward(data, &path) || has_nul(path) || !path.len || path.data[0] != '/')
         return false;
     /* permitlisten= names hosts and ports: no socket is among them. */
-    if (!(forwards & LY_FORWARD_REMOTE_STREAMLOCAL) || server->options->root || !server->authorization.port_forwarding ||
-        server->authorization.permit_listen)
+    if (!(forwards & LY_FORWARD_REMOTE_STREAMLOCAL) || server->options->root ||
+        !server->authorization.port_forwarding || server->authorization.permit_listen)
         return refused(server, path, "this is not forwarded here");
     Listening *listening = listening_new(server, path);
     if (!listening)

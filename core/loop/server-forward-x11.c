@@ -76,9 +76,9 @@ bool ly_server_x11_listen(LyServerChannel *channel, const LyX11Request *request)
     LY_AUTO_FREE char *protocol = ly_bytes_dup_str(request->protocol);
     LY_AUTO_FREE char *cookie = ly_bytes_dup_str(request->cookie);
     /* Clients take a loopback address for this machine, which xauth calls "unix". */
-    x11->authority = ly_format("remove unix:%u.%u\nadd unix:%u.%u %s %s\n", display,
-                               (unsigned)request->screen, display, (unsigned)request->screen, protocol,
-                               cookie);
+    x11->authority =
+        ly_format("remove unix:%u.%u\nadd unix:%u.%u %s %s\n", display, (unsigned)request->screen, display,
+                  (unsigned)request->screen, protocol, cookie);
     ly_cleanse(cookie, strlen(cookie));
     channel->x11 = x11;
     return true;

@@ -1,6 +1,6 @@
 /* Forwards served: connections. The client's direct-tcpip and direct-streamlocal channels are connected to
- * where they want to; whoever connected to a listener of ours gets a channel to the client. Either way channel
- * and socket are joined then. */
+ * where they want to; whoever connected to a listener of ours gets a channel to the client. Either way
+ * channel and socket are joined then. */
 #include "loop/server-private.h"
 
 #include <unistd.h>
@@ -11,7 +11,8 @@
 #include "loop/join.h"
 
 #define FORWARDED_MAX 512
-#define WINDOW ((uint32_t)256 << 10) /* grows where there is use for it: who does not read has this held for him */
+#define WINDOW                                                                                               \
+    ((uint32_t)256 << 10) /* grows where there is use for it: who does not read has this held for him */
 #define WINDOW_MAX ((uint32_t)2 << 20)
 
 typedef struct Forwarded {
@@ -113,15 +114,15 @@ static bool has_nul(LyBytes bytes)
 
 static void connect_tcpip(LyServer *server, LyChannel *channel, LyBytes data)
 {
-    LyTcpipOpen open;
-    if (!ly_get_tcpip_open(data, &open) || has_nul(open.host) || !open.host.len || !open.port ||
-        open.port > UINT16_MAX) {
-        refuse(server, channel, SSH_OPEN_CONNECT_FAILED, "there is no such host or port");
-        return;
-    }
+    LyTcpipOpen open = {0};
+    bool read = ly_get_tcpip_open(data, &open);
     if (!(server->options->forwards & LY_FORWARD_LOCAL) ||
         !ly_authorization_may_open(&server->authorization, open.host, open.port)) {
         refuse(server, channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "this is not forwarded here");
+        return;
+    }
+    if (!read || has_nul(open.host) || !open.host.len || !open.port || open.port > UINT16_MAX) {
+        refuse(server, channel, SSH_OPEN_CONNECT_FAILED, "there is no such host or port");
         return;
     }
     Forwarded *forwarded = forwarded_new(server);
@@ -139,15 +140,16 @@ static void connect_tcpip(LyServer *server, LyChannel *channel, LyBytes data)
 
 static void connect_streamlocal(LyServer *server, LyChannel *channel, LyBytes data)
 {
-    LyBytes path;
-    if (!ly_get_direct_streamlocal(data, &path) || has_nul(path) || !path.len || path.data[0] != '/') {
-        refuse(server, channel, SSH_OPEN_CONNECT_FAILED, "this is not the path of a socket");
-        return;
-    }
+    LyBytes path = {0};
+    bool read = ly_get_direct_streamlocal(data, &path);
     /* permitopen= names hosts and ports: no socket is among them. */
     if (!(server->options->forwards & LY_FORWARD_LOCAL_STREAMLOCAL) || server->options->root ||
         !server->authorization.port_forwarding || server->authorization.permit_open) {
         refuse(server, channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "this is not forwarded here");
+        return;
+    }
+    if (!read || has_nul(path) || !path.len || path.data[0] != '/') {
+        refuse(server, channel, SSH_OPEN_CONNECT_FAILED, "this is not the path of a socket");
         return;
     }
     Forwarded *forwarded = forwarded_new(server);
@@ -182,8 +184,8 @@ static void opening_event(void *user, const LyConnectionEvent *event)
         forwarded->fd = -1;
         forwarded_join(forwarded, fd);
     } else if (event->type == LY_CHANNEL_OPEN_FAILED) {
-        ly_log(&server->options->log, LY_LOG_INFO, "%s: the client refused a channel \"%s\": %s", server->name,
-               LY_PRINTABLE(ly_channel_type(event->channel)), LY_PRINTABLE(event->text));
+        ly_log(&server->options->log, LY_LOG_INFO, "%s: the client refused a channel \"%s\": %s",
+               server->name, LY_PRINTABLE(ly_channel_type(event->channel)), LY_PRINTABLE(event->text));
         forwarded_free(forwarded);
     }
 }
