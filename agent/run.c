@@ -117,6 +117,8 @@ static bool read_policy(Run *run, LyError *error)
 static void reload_policy(Run *run)
 {
     LyError error;
+    if (!run->policy_path)
+        return;
     if (!read_policy(run, &error)) {
         ly_log(&run->log, LY_LOG_ERROR, "the policy stays as it was: %s", error.message);
         return;
@@ -138,8 +140,8 @@ static void signalled(void *user, int number)
     if (number == SIGUSR1) {
         ly_agent_remove_all(serve_agent(run->serve));
         serve_settle(run->serve);
-    } else if (number == SIGHUP && run->policy_found) {
-        reload_policy(run);
+    } else if (number == SIGHUP && (run->policy_found || run->inherited)) {
+        reload_policy(run); /* systemd's reload: there may be one by now */
     } else if (number != SIGINT || run->foreground) {
         end(run, run->inherited ? 0 : STATUS_SIGNAL);
     }
@@ -207,6 +209,7 @@ static bool set_up(Run *run, LyError *error)
                   .lifetime_us = settings->lifetime_us,
                   .log = run->log},
         .fingerprint_hash = settings->hash,
+        .provider_timeout_us = settings->provider_timeout_us,
         .journal = run->journal,
         .used = settings->notify ? key_used : NULL,
         .user = run,

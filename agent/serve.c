@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/secret.h"
 #include "key/read.h"
+#include "providers.h"
 
 #define CLIENTS_MAX 10000
 #define DATE_US ((uint64_t)60 * 1000000) /* how often the date is looked at */
@@ -30,6 +31,7 @@ struct Serve {
     LyCrypto *crypto;
     LyAgent *agent;
     Ask *ask;
+    Providers *providers;
     const struct Journal *journal;
     LyLog log;
     void (*used)(void *user, const char *text);
@@ -223,8 +225,8 @@ static void sign_done(void *data, bool cancelled)
 /* RSA takes as long as fifty others: it shall not hold them up, and has more than one processor. */
 static void sign(Serve *serve, const LyAgentEvent *event)
 {
-    if (event->provider.len) {
-        ly_agent_answer_sign(serve->agent, event->id, (LyBytes){0});
+    if (providers_has(event)) {
+        providers_event(serve->providers, event);
         return;
     }
     if (ly_key_type(event->key)->pk == LY_PK_RSA) {
@@ -295,21 +297,22 @@ static void handle(Serve *serve, const LyAgentEvent *event)
     case LY_AGENT_EXTENSION:
         detail_answer(serve->agent, serve->journal, event, now_us());
         break;
+    case LY_AGENT_RESOLVE:
     case LY_AGENT_PROVIDER:
-        ly_log(&serve->log, LY_LOG_WARNING,
-               "a PKCS#11 module was asked for, which this program is built without: %s",
-               LY_PRINTABLE(event->provider));
-        ly_agent_answer_provider(serve->agent, event->id, false, NULL, 0);
+        providers_event(serve->providers, event);
         break;
     case LY_AGENT_WITHDRAWN:
         ask_withdraw(serve->ask, event->id);
+        providers_withdraw(serve->providers, event->id);
         break;
     case LY_AGENT_USED:
         tell_used(serve, event);
         break;
-    case LY_AGENT_REFUSED:
     case LY_AGENT_CHANGED:
-        break; /* the log has them */
+        providers_changed(serve->providers);
+        break;
+    case LY_AGENT_REFUSED:
+        break; /* the log has it */
     }
 }
 
@@ -383,8 +386,17 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
     ly_list_init(&serve->changed);
     LyAgentOptions agent = options->agent;
     agent.extensions = detail_extensions;
+    agent.security_keys = true;
     serve->agent = ly_agent_new(crypto, &agent);
     serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, answered, serve);
+    serve->providers = providers_new(&(ProvidersOptions){.loop = loop,
+                                                         .crypto = crypto,
+                                                         .agent = serve->agent,
+                                                         .ask = serve->ask,
+                                                         .log = &serve->log,
+                                                         .timeout_us = options->provider_timeout_us,
+                                                         .answered = answered,
+                                                         .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);
     serve_tick(serve);
@@ -397,6 +409,7 @@ void serve_free(Serve *serve)
         return;
     serve->settling = true;
     ly_list_each(&serve->streams, Stream, link, stream) stream_close(stream);
+    providers_free(serve->providers);
     ask_free(serve->ask);
     ly_watch_free(serve->timer_watch);
     close(serve->timer);

@@ -35,6 +35,7 @@ LyChannel *ly_channel_open_direct_streamlocal(LyConnection *connection, LyBytes 
  * reply brings the port (ly_get_forwarded_port). */
 void ly_put_tcpip_forward(LyBuf *data, LyBytes address, uint32_t port);
 bool ly_get_tcpip_forward(LyBytes data, LyBytes *address, uint32_t *port);
+void ly_put_forwarded_port(LyBuf *reply, uint32_t port);
 bool ly_get_forwarded_port(LyBytes reply, uint32_t *port);
 /* "streamlocal-forward@openssh.com" and "cancel-streamlocal-forward@openssh.com" */
 void ly_put_streamlocal_forward(LyBuf *data, LyBytes path);

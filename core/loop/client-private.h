@@ -1,5 +1,6 @@
-/* What the files of LyClient share: its life and events (client.c), the way to the host (client-proxy.c), the
- * host key (client-host-key.c), the order of methods (client-auth.c), identities (client-publickey.c). */
+/* What the files of LyClient share: its life and events (client.c), who takes channels and global requests
+ * (client-requests.c), the way to the host (client-proxy.c), the host key (client-host-key.c), the order of
+ * methods (client-auth.c), identities (client-publickey.c). */
 #ifndef LY_LOOP_CLIENT_PRIVATE_H
 #define LY_LOOP_CLIENT_PRIVATE_H
 
@@ -28,7 +29,8 @@ struct LyClient {
     LyCarrier *carrier;                 /* the caller's, until `start` runs */
     LyTask start;
     LyTimer *timer;    /* the next attempt, the opening of the jump's channel */
-    uint64_t until_us; /* when ConnectTimeout ends; UINT64_MAX: it is not set; 0: no clock was started */
+    uint64_t connect_us, kex_us, auth_us; /* the limits in force; 0: none */
+    uint64_t until_us; /* when connect_us ends; UINT64_MAX: there is none; 0: no clock was started */
 
     LyDrive *drive;          /* NULL before there is a carrier and after the end */
     LySession *session;      /* the drive's */
@@ -39,6 +41,11 @@ struct LyClient {
     bool host_key_new_type;
     bool passwords_forbidden; /* the host key changed and StrictHostKeyChecking is off */
     LyAuth *auth;
+    LyList acceptors, dependents;
+    LyList global_requests; /* whose answers are awaited, in order */
+    uint32_t global_count;
+    unsigned programs; /* LyProgram: sessions on this connection */
+    struct LyAgentForward *agent_forward; /* for programs that want it; NULL: none did yet */
     LyClientAnswered answered; /* takes the answer to the open question; NULL: none is open */
 };
 
@@ -55,6 +62,17 @@ bool ly_client_may_ask(const LyClient *client);
 /* Begins the session over `carrier`, which the client owns from now on. */
 void ly_client_carrier_made(LyClient *client, LyCarrier *carrier);
 const LyLog *ly_client_log(const LyClient *client);
+
+/* client-requests.c */
+void ly_client_requests_init(LyClient *client);
+/* Each waiting request is told that there is no answer. */
+void ly_client_requests_fail(LyClient *client);
+/* Nobody is left in the client's lists. `error`: as LyDependent. */
+void ly_client_tell_dependents(LyClient *client, const LyError *error);
+void ly_client_drop_acceptors(LyClient *client);
+/* True: it was somebody's here. */
+bool ly_client_open_requested(LyClient *client, const LyConnectionEvent *event);
+bool ly_client_global_replied(LyClient *client, const LyConnectionEvent *event);
 
 /* client-proxy.c */
 void ly_client_begin(LyClient *client);

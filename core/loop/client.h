@@ -56,7 +56,8 @@ typedef struct LyClientEvents {
     /* Ask, then call ly_client_answer once, now or later. NULL: every question is refused (batch mode). */
     void (*ask)(void *user, const LyAsk *ask);
     void (*ready)(void *user);                                 /* signed in */
-    void (*event)(void *user, const LyConnectionEvent *event); /* channels and global requests, once ready */
+    /* Channels without a function of their own and global requests, once ready. NULL: ly_client_refuse. */
+    void (*event)(void *user, const LyConnectionEvent *event);
     void (*iterated)(void *user);                              /* a batch of input was handled */
     void (*banner)(void *user, LyBytes text);                  /* unescaped; NULL: dropped */
     /* Ended, once; the client may be freed from here. `final`: sign-in refused, host key unknown, changed or
@@ -113,12 +114,16 @@ LyAgentConnection *ly_client_agent(const LyClient *client, LyError *error);
  * owner who asked for nothing that would let it. */
 void ly_client_refuse(LyClient *client, const LyConnectionEvent *event);
 /* A global request (RFC 4254 section 4); `done` is called once with the server's answer, or with success
- * false when the connection ends first; NULL: no reply is wanted. Once ready. */
+ * false when the connection ends first (before `closed`, or from within ly_client_free), or at once when
+ * there is none; NULL: no reply is wanted. Once ready. `data` of an answer lives until `done` returns. Whoever
+ * uses ly_global_request on the connection itself leaves the tags from 2^31 up to the client. */
 typedef void (*LyGlobalDone)(void *user, bool success, LyBytes data);
 void ly_client_global_request(LyClient *client, LyBytes type, LyBytes data, LyGlobalDone done, void *user);
+/* The `done` of requests made with this `user` is not called any more. */
+void ly_client_forget_requests(LyClient *client, const void *user);
 /* Who takes channels that the server opens: asked in the order of registration, with the OPEN_REQUEST, until
- * one says that it is his (and then accepts or refuses, now or later); the rest goes to `event`. `acceptor`
- * is the caller's and lives until it is removed. */
+ * one says that it is his (and then accepts or refuses, now or later); the rest goes to `event`, or is refused
+ * when that is NULL. `acceptor` is the caller's and lives until it is removed or the client is freed. */
 typedef struct LyAcceptor {
     bool (*open_request)(void *user, const LyConnectionEvent *event);
     void *user;
@@ -126,6 +131,17 @@ typedef struct LyAcceptor {
 } LyAcceptor;
 void ly_client_add_acceptor(LyClient *client, LyAcceptor *acceptor);
 void ly_client_remove_acceptor(LyAcceptor *acceptor); /* fine when it was never added (zeroed) */
+/* Who lives on the connection (programs, forwards, an application's own channels) and wants to know when it
+ * is gone: told once, right before `closed` (ly_client_session gives NULL by then, and channels are not to be
+ * touched any more), with `error` as `closed` has it; or from within ly_client_free, with NULL: forget the
+ * client, no event is expected. `dependent` is the caller's and lives until then or until it is removed. */
+typedef struct LyDependent {
+    void (*ended)(void *user, const LyError *error);
+    void *user;
+    LyLink link; /* the client's */
+} LyDependent;
+void ly_client_add_dependent(LyClient *client, LyDependent *dependent);
+void ly_client_remove_dependent(LyDependent *dependent); /* fine when it was never added, or told already */
 /* True when requests of OpenSSH's own (streamlocal, hostkeys-prove, no-more-sessions) may be sent: the server
  * says that it is OpenSSH 5 or newer, or Lanyard, or the destination's `any_vendor` is set. */
 bool ly_client_speaks_openssh(LyClient *client);

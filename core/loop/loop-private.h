@@ -56,4 +56,7 @@ uint8_t *ly_loop_scratch(LyLoop *loop);
 void ly_jobs_free(LyLoop *loop);
 void ly_orphans_free(LyLoop *loop);
 
+/* "10 s", "50 ms" (connect.c) */
+void ly_timeout_text(uint64_t timeout_us, char text[32]);
+
 #endif

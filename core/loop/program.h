@@ -43,8 +43,9 @@ typedef struct LyProgramEvents { /* any may be NULL */
     void (*writable)(void *user);
     /* The end, once; the program may be freed from here. `error`: NULL when the channel was closed in order
      * (`end` says how the program ended, if the server told); else why it could not be started ("the server
-     * refused to open a session: ... (MaxSessions)", "... refused the subsystem \"netconf\"") or that the
-     * connection ended. */
+     * refused to open a session: open failed; it has 10 of this connection already, and servers limit that
+     * (sshd: MaxSessions)", "the server refused the subsystem \"netconf\"") or that the connection ended. Views
+     * in `end` live until the program is freed. */
     void (*closed)(void *user, const LyProgramEnd *end, const LyError *error);
     void *user;
 } LyProgramEvents;
@@ -56,9 +57,10 @@ LyProgram *ly_program_new(LyClient *client, const LyProgramOptions *options, con
 /* Closes the channel; no event comes afterwards. NULL is fine; fine inside events, and after the client
  * ended. */
 void ly_program_free(LyProgram *program);
-/* Takes as much of the gathered parts as the window has room for; returns how many bytes. */
+/* Takes as much of the gathered parts as the window has room for; returns how many bytes: none before
+ * `started`, and `writable` comes then. */
 size_t ly_program_write(LyProgram *program, const LyBytes *parts, size_t count);
-void ly_program_eof(LyProgram *program); /* no more input: its output goes on */
+void ly_program_eof(LyProgram *program); /* no more input: its output goes on. Also before `started` */
 void ly_program_consumed(LyProgram *program, size_t len);
 void ly_program_signal(LyProgram *program, const char *name); /* "TERM" */
 void ly_program_break(LyProgram *program, uint32_t length_ms);

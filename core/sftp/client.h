@@ -80,6 +80,10 @@ typedef struct LySftpClientOptions {
     LyLog log;
 } LySftpClientOptions;
 
+/* Whether a server with this identification ("SSH-2.0-OpenSSH_9.2p1") takes SYMLINK's arguments in OpenSSH's
+ * order. */
+bool ly_sftp_symlink_openssh_order(LyBytes ident);
+
 /* Sends INIT (version 3). `ready` is called once: reply->status SSH_FX_OK when VERSION came (and the reply to
  * limits@openssh.com, asked when offered), SSH_FX_CONNECTION_LOST or _BAD_MESSAGE otherwise. */
 LySftpClient *ly_sftp_client_new(const LySftpClientOptions *options, LySftpDone ready, void *user);
