@@ -263,7 +263,8 @@ static LyKey *security_key(const char *application, LyBuf *fields)
     return key;
 }
 
-/* Behind the certificate of an sk-ssh-ed25519 key OpenSSH sends the public key once more, and of an sk-ecdsa one not. */
+/* Behind the certificate of an sk-ssh-ed25519 key OpenSSH sends the public key once more, and of an sk-ecdsa
+ * one not. */
 static void test_security_key_certificate(void)
 {
     LY_AUTO(ly_buf_free) LyBuf fields = {0};
