@@ -388,6 +388,12 @@ static void settle(void *user)
     serve_settle(user);
 }
 
+static void tell_touch(void *user, const char *text)
+{
+    const Serve *serve = user;
+    serve->used(serve->user, text);
+}
+
 Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
 {
     Serve *serve = ly_new(Serve);
@@ -414,6 +420,7 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
                                                          .log = &serve->log,
                                                          .timeout_us = options->provider_timeout_us,
                                                          .answered = settle,
+                                                         .touch = options->used ? tell_touch : NULL,
                                                          .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);

@@ -246,7 +246,7 @@ void ly_client_attempt(LyClient *client, const LyAttempt *attempt)
     if (!client->auth || !client->auth->attempt_open)
         return;
     client->auth->attempt_open = false;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     if (!begin(client, attempt))
         ask(client);
     ly_client_flush(client);
@@ -258,7 +258,7 @@ void ly_client_give_up(LyClient *client)
     if (!client->auth || !client->auth->attempt_open)
         return;
     client->auth->attempt_open = false;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     ly_auth_give_up(client);
     ly_client_flush(client);
     ly_client_leave(client);

@@ -235,7 +235,7 @@ void ly_client_host_key(LyClient *client, bool accept)
     char shown[100];
     uint16_t port;
     client->host_key_open = false;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     fingerprint(client, shown);
     if (accept) {
         accept_key(client, false);
