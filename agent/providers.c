@@ -32,7 +32,8 @@ typedef struct Job {
     /* of a signature */
     LyKey *key; /* NULL: the module is loaded */
     LyBuf algorithm, data;
-    char *text; /* for the question about the PIN */
+    char *text;   /* for the question about the PIN */
+    bool touches; /* the security key wants to be touched */
     int attempts;
 } Job;
 
@@ -170,6 +171,17 @@ static bool start(Module *module)
     return module->process != NULL;
 }
 
+static void tell_touch(const Job *job)
+{
+    const ProvidersOptions *options = &job->module->providers->options;
+    if (!options->touch)
+        return;
+    LY_AUTO_FREE char *text = ly_format("Touch the security key. %s", job->text);
+    for (char *at = text; (at = strchr(at, '\n'));) /* a notification is a line */
+        *at = ' ';
+    options->touch(options->user, text);
+}
+
 /* Sends the first job; a module that has none and is not needed ends. */
 static void go_on(Module *module)
 {
@@ -183,6 +195,8 @@ static void go_on(Module *module)
         LY_AUTO(ly_buf_free) LyBuf request = {0};
         ly_buf_add(&request, ly_buf_bytes(&job->request));
         ly_put_string(&request, job->pin);
+        if (job->touches)
+            tell_touch(job);
         module->busy = true;
         provider_process_ask(module->process, &request);
     }
@@ -359,20 +373,23 @@ static void unload(Providers *providers, const LyAgentEvent *event)
     ly_agent_answer_provider(providers->options.agent, event->id, module != NULL, NULL, 0);
 }
 
-/* The private fields (ly_key_new_private's) end: application, flags, handle, reserved. */
-static void put_sk_request(const LyKey *key, LyBytes data, LyBuf *request)
+/* The private fields (ly_key_new_private's) end: application, flags, handle, reserved. *touches: the key wants a
+ * touch. */
+static void put_sk_request(const LyKey *key, LyBytes data, LyBuf *request, bool *touches)
 {
     LY_AUTO(ly_buf_free) LyBuf fields = {0};
     ly_key_put_private(key, &fields);
     LyReader reader = ly_reader(ly_buf_bytes(&fields));
     const LyKeyType *type = ly_key_type(key);
-    int skip = ly_key_is_certificate(key) ? 2 : type->pk == LY_PK_ECDSA ? 3 : 2;
-    for (; skip > 0; skip--)
+    /* Before them: type, and certificate or public key; ECDSA's curve, or Ed25519's public key once more. */
+    for (int skip = 2 + ((type->pk == LY_PK_ECDSA) != ly_key_is_certificate(key)); skip > 0; skip--)
         ly_get_string(&reader);
     ly_put_u8(request, PROVIDER_SK_SIGN);
     ly_put_cstring(request, type->name);
     ly_put_string(request, ly_get_string(&reader));
-    ly_put_u8(request, ly_get_u8(&reader));
+    uint8_t flags = ly_get_u8(&reader);
+    *touches = flags & PROVIDER_SK_TOUCH;
+    ly_put_u8(request, flags);
     ly_put_string(request, ly_get_string(&reader));
     ly_put_string(request, data);
 }
@@ -395,7 +412,7 @@ static void sign(Providers *providers, const LyAgentEvent *event)
     ly_buf_add(&job->algorithm, event->algorithm);
     ly_buf_add(&job->data, event->data);
     if (is_sk) {
-        put_sk_request(event->key, event->data, &job->request);
+        put_sk_request(event->key, event->data, &job->request, &job->touches);
     } else {
         ly_put_u8(&job->request, PROVIDER_SIGN);
         ly_put_string(&job->request, ly_key_plain_blob(event->key));

@@ -249,7 +249,8 @@ static void was_signed(void *user, uint64_t id, LyBytes signature, const LyError
     Serve *serve = user;
     tell_failure(serve, "no signature could be made", error);
     ly_agent_answer_sign(serve->agent, id, signature);
-    ly_loop_defer(serve->loop, &serve->settle);
+    if (!serve->settling) /* from the other thread */
+        ly_loop_defer(serve->loop, &serve->settle);
 }
 
 static void decrypt_work(void *data)
@@ -387,6 +388,12 @@ static void settle(void *user)
     serve_settle(user);
 }
 
+static void tell_touch(void *user, const char *text)
+{
+    const Serve *serve = user;
+    serve->used(serve->user, text);
+}
+
 Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
 {
     Serve *serve = ly_new(Serve);
@@ -413,6 +420,7 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
                                                          .log = &serve->log,
                                                          .timeout_us = options->provider_timeout_us,
                                                          .answered = settle,
+                                                         .touch = options->used ? tell_touch : NULL,
                                                          .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);

@@ -23,6 +23,7 @@
 
 enum { PROVIDER_LIST = 1, PROVIDER_SIGN = 2, PROVIDER_SK_SIGN = 3 };
 enum { PROVIDER_DONE = 0, PROVIDER_FAILED = 1, PROVIDER_PIN = 2 };
+enum { PROVIDER_SK_TOUCH = 1 /* in the flags of an sk-* key: it wants a touch */ };
 enum {
     PROVIDER_MESSAGE_MAX = 1 << 20, /* bytes */
     PROVIDER_KEYS_MAX = 512,        /* of a module */
