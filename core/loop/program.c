@@ -196,7 +196,7 @@ static void open_failed(LyProgram *program, const LyConnectionEvent *event)
                      "servers limit that (sshd: MaxSessions)",
                      words, others);
     else
-        ly_error_set(&error, LY_ERROR_UNSUPPORTED, "the server refused to open a session: %s", words);
+        ly_error_set(&error, LY_ERROR_LIMIT, "the server refused to open a session: %s", words);
     tell_closed(program, &error);
 }
 

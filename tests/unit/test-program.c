@@ -213,6 +213,8 @@ static void test_whole(void)
         ly_program_resize(run.program, 100, 50, 0, 0);
         ly_program_signal(run.program, "INT");
         ly_program_break(run.program, 500);
+        RUN_UNTIL(run.rig.loop, strstr(run.server_saw->str, "break"));
+        g_assert_cmpstr(run.server_saw->str, ==, "window-change signal break ");
         LyBytes out = LY_BYTES("output"), err = LY_BYTES("complaint");
         ly_channel_send(run.server_channel, &out, 1);
         ly_channel_send_stderr(run.server_channel, &err, 1);
