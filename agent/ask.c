@@ -1,5 +1,6 @@
 #include "ask.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,6 +20,8 @@ typedef struct Question {
     uint64_t id;
     bool confirm;
     char *text;
+    void (*pin_done)(void *user, const char *pin); /* NULL: it is the engine's question */
+    void *user;
 } Question;
 
 struct Ask {
@@ -54,14 +57,9 @@ static const char *comment_of(LyKey *key, char *text, size_t room)
 }
 #define COMMENT(key) comment_of((key), (char[200]){0}, 200)
 
-static char *question_text(const Ask *ask, const LyAgentEvent *event)
+char *ask_describe_request(const Ask *ask, const LyAgentEvent *event)
 {
     LY_AUTO(ly_buf_free) LyBuf text = {0};
-    if (event->type == LY_AGENT_CONFIRM)
-        ly_buf_add_format(&text, "Allow use of key %s?\n", COMMENT(event->key));
-    else
-        ly_buf_add_format(&text, "%sEnter passphrase for key %s\n",
-                          event->attempt > 1 ? "Bad passphrase, try again.\n" : "", COMMENT(event->key));
     ly_buf_add_str(&text, "Key fingerprint ");
     ly_key_put_fingerprint(ask->crypto, ly_key_plain_blob(event->key), ask->hash, &text);
     ly_buf_add_str(&text, ".\nAsked for by ");
@@ -69,9 +67,16 @@ static char *question_text(const Ask *ask, const LyAgentEvent *event)
     if (event->target)
         ly_buf_add_format(&text, "\nto sign in as %s", LY_PRINTABLE(ly_bytes_str(event->target)));
     ly_buf_add_str(&text, event->forwarded ? ".\nThe request came through agent forwarding." : ".");
-    if (event->type == LY_AGENT_PASSPHRASE)
-        ly_buf_add_str(&text, "\nPassphrase: ");
     return ly_strdup(ly_buf_str(&text));
+}
+
+static char *question_text(const Ask *ask, const LyAgentEvent *event)
+{
+    LY_AUTO_FREE char *request = ask_describe_request(ask, event);
+    if (event->type == LY_AGENT_CONFIRM)
+        return ly_format("Allow use of key %s?\n%s", COMMENT(event->key), request);
+    return ly_format("%sEnter passphrase for key %s\n%s\nPassphrase: ",
+                     event->attempt > 1 ? "Bad passphrase, try again.\n" : "", COMMENT(event->key), request);
 }
 
 char *ask_describe_use(const LyAgentEvent *event)
@@ -109,7 +114,9 @@ static void ask_next(Ask *ask);
 static void answer(Ask *ask, const Question *question, const char *text)
 {
     bool yes = text && strcasecmp(text, "yes") == 0;
-    if (question->confirm)
+    if (question->pin_done)
+        question->pin_done(question->user, text);
+    else if (question->confirm)
         ly_agent_answer_confirm(ask->agent, question->id, yes);
     else
         ly_agent_answer_passphrase(ask->agent, question->id,
@@ -154,24 +161,50 @@ static size_t count_questions(const Ask *ask)
     return count;
 }
 
-void ask_event(Ask *ask, const LyAgentEvent *event)
+/* Why it is not asked now, said in the log; NULL: it can be asked. */
+static const char *refusal(const Ask *ask, const char *what)
 {
     const char *why = why_not();
     if (!why && count_questions(ask) >= QUESTIONS_MAX)
         why = "too many questions are waiting for an answer";
-    if (why) {
-        Question refused = {.id = event->id, .confirm = event->type == LY_AGENT_CONFIRM};
-        ly_log(ask->log, LY_LOG_WARNING, "the key %s was refused, because nobody can be asked: %s",
-               COMMENT(event->key), why);
-        answer(ask, &refused, NULL);
+    if (why)
+        ly_log(ask->log, LY_LOG_WARNING, "%s was refused, because nobody can be asked: %s", what, why);
+    return why;
+}
+
+static void enqueue(Ask *ask, const Question *question)
+{
+    Question *copy = ly_new(Question);
+    *copy = *question;
+    ly_list_append(&ask->questions, &copy->link);
+    ask_next(ask);
+}
+
+void ask_event(Ask *ask, const LyAgentEvent *event)
+{
+    Question question = {.id = event->id, .confirm = event->type == LY_AGENT_CONFIRM};
+    LY_AUTO_FREE char *what = ly_format("the key %s", COMMENT(event->key));
+    if (refusal(ask, what)) {
+        answer(ask, &question, NULL);
         return;
     }
-    Question *question = ly_new(Question);
-    question->id = event->id;
-    question->confirm = event->type == LY_AGENT_CONFIRM;
-    question->text = question_text(ask, event);
-    ly_list_append(&ask->questions, &question->link);
-    ask_next(ask);
+    question.text = question_text(ask, event);
+    enqueue(ask, &question);
+}
+
+void ask_pin(Ask *ask, uint64_t id, const char *note, const char *whose, const char *text,
+             void (*done)(void *user, const char *pin), void *user)
+{
+    LY_AUTO_FREE char *what = ly_format("the PIN of %s", whose);
+    if (refusal(ask, what)) {
+        done(user, NULL);
+        return;
+    }
+    char first = note && *note ? (char)toupper((unsigned char)*note) : 0;
+    Question question = {.id = id, .pin_done = done, .user = user};
+    question.text = first ? ly_format("%c%s.\nEnter the PIN of %s\n%s\nPIN: ", first, note + 1, whose, text)
+                          : ly_format("Enter the PIN of %s\n%s\nPIN: ", whose, text);
+    enqueue(ask, &question);
 }
 
 void ask_withdraw(Ask *ask, uint64_t id)

@@ -9,6 +9,8 @@
 #include "lifetime.h"
 
 #define SETTING(field) offsetof(Settings, field)
+#define ALLOWED_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*" /* ssh-agent's */
+#define PROVIDER_TIMEOUT_US ((uint64_t)60 * 1000000)
 
 const Option settings_options[] = {
     {"socket", 'a', "PATH", OPTION_STRING, SETTING(socket), 0,
@@ -23,8 +25,10 @@ const Option settings_options[] = {
     {"fingerprint-hash", 'E', "HASH", OPTION_STRING, SETTING(hash_name), 0,
      "fingerprints in questions: sha256 (the default) or md5"},
     {"providers", 'P', "PATTERNS", OPTION_LIST, SETTING(providers), 0,
-     "PKCS#11 modules that may be loaded, a list of patterns (none); kept for scripts: this build loads "
-     "none"},
+     "PKCS#11 modules and security key libraries that may be loaded, a list of patterns "
+     "(" ALLOWED_PROVIDERS ")"},
+    {"provider-timeout", 0, "TIME", OPTION_STRING, SETTING(provider_timeout_text), 0,
+     "how long one of these may take for each thing that it is asked (60s)"},
     {"option", 'O', "OPTION", OPTION_LIST, SETTING(options), 0,
      "no-restrict-websafe, websafe-allow=PATTERNS or allow-remote-pkcs11"},
     {"temporary", 'T', NULL, OPTION_FLAG, SETTING(temporary), 0,
@@ -122,8 +126,15 @@ static int read_values(Settings *settings, const char *name)
         fprintf(stderr, "-P option already specified\n");
         return 255;
     }
-    if (settings->providers.count)
-        settings->provider_patterns = split(settings->providers.items[0]);
+    settings->provider_patterns =
+        split(settings->providers.count ? settings->providers.items[0] : ALLOWED_PROVIDERS);
+    settings->provider_timeout_us = PROVIDER_TIMEOUT_US;
+    if (settings->provider_timeout_text &&
+        (!lifetime_read(settings->provider_timeout_text, &settings->provider_timeout_us) ||
+         settings->provider_timeout_us == 0)) {
+        fprintf(stderr, "Invalid provider timeout\n");
+        return settings_usage(name);
+    }
     if (settings->lifetime_text && !lifetime_read(settings->lifetime_text, &settings->lifetime_us)) {
         fprintf(stderr, "Invalid lifetime\n");
         return settings_usage(name);

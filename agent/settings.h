@@ -8,13 +8,15 @@
 typedef struct Settings {
     bool csh, sh, kill, debug, foreground, temporary, no_policy, help, version;
     bool notify, lock_with_screen, lock_on_suspend;
-    const char *socket, *hash_name, *lifetime_text, *policy;
+    const char *socket, *hash_name, *lifetime_text, *policy, *provider_timeout_text;
     StringList providers, options, openssh, cygwin;
     /* What these say. */
     LyHash hash;
     uint64_t lifetime_us; /* 0: none */
+    uint64_t provider_timeout_us;
     bool restrict_websafe, remote_providers;
-    const char **websafe_applications, **provider_patterns; /* NULL-terminated; NULL: the default */
+    const char **websafe_applications; /* NULL-terminated; NULL: the default */
+    const char **provider_patterns;    /* NULL-terminated */
 } Settings;
 
 /* The table behind --help. */

@@ -58,7 +58,11 @@ succeeds() {
     local name=$1
     shift
     why=
-    if "$@" >"$dir/said" 2>&1 </dev/null; then ok "$name"; else not_ok "$name" "$* ended with $?: ${why:-$(tail -c 300 "$dir/said" | tr '\n' '|')}"; fi
+    if "$@" >"$dir/said" 2>&1 </dev/null; then
+        ok "$name"
+    else
+        not_ok "$name" "$* ended with $?: ${why:-$(tail -c 300 "$dir/said" | tr '\n' '|')}"
+    fi
 }
 # fails NAME COMMAND...
 fails() {
@@ -107,8 +111,8 @@ free_port() {
 }
 port_answers() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start_at_port NAME LISTENS COMMAND...: the command leaves a server in the background that is to listen at $port and writes to $dir/log_NAME;
-# "LISTENS NAME" tells that it does. Three ports are tried, because another test may take one. Sets $port and $port_NAME.
+# start_at_port NAME LISTENS COMMAND...: the command leaves a server in the background that is to listen at $port and writes to
+# $dir/log_NAME; "LISTENS NAME" tells that it does. Three ports are tried: another test may take one. Sets $port and $port_NAME.
 start_at_port() {
     local round
     for round in 1 2 3; do
@@ -131,7 +135,8 @@ start_sshd() { start_at_port "$1" sshd_listens run_sshd "$@"; }
 sshd_listens() { grep -q '^Server listening on' "$dir/log_$1"; }
 run_sshd() { # NAME [LINE...]: without lines, with the configuration that it had
     [ $# = 1 ] || printf '%s\n' "Port $port" "${@:2}" 'ListenAddress 127.0.0.1' 'StrictModes no' 'UsePAM no' 'PidFile none' \
-        'PasswordAuthentication no' 'KbdInteractiveAuthentication no' 'PermitRootLogin yes' 'MaxStartups 200' 'LogLevel VERBOSE' >"$dir/sshd_$1"
+        'PasswordAuthentication no' 'KbdInteractiveAuthentication no' 'PermitRootLogin yes' 'MaxStartups 200' 'LogLevel VERBOSE' \
+        >"$dir/sshd_$1"
     : >"$dir/log_$1"
     "$sshd" -D -e -f "$dir/sshd_$1" >"$dir/log_$1" 2>&1 &
     sshd_pid=$!

@@ -76,8 +76,7 @@ static void start_clock(LyClient *client)
     uint64_t seconds = ly_config_number(destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0);
     client->connect_us =
         destination->connect_timeout_us ? destination->connect_timeout_us : seconds * SECOND_US;
-    client->until_us =
-        client->connect_us ? ly_loop_now_us(client->loop) + client->connect_us : UINT64_MAX;
+    client->until_us = client->connect_us ? ly_loop_now_us(client->loop) + client->connect_us : UINT64_MAX;
 }
 
 /* TCP. */
@@ -221,6 +220,15 @@ static void jump_want_write(LyCarrier *carrier, bool want)
     jump_tell(jump);
 }
 
+static void jump_shutdown(LyCarrier *carrier)
+{
+    LyJumpCarrier *jump = (LyJumpCarrier *)carrier;
+    if (!jump->client || !jump->client->jump_channel)
+        return;
+    ly_channel_eof(jump->client->jump_channel);
+    ly_client_flush(jump->client->jump);
+}
+
 static void jump_free(LyCarrier *carrier)
 {
     LyJumpCarrier *jump = (LyJumpCarrier *)carrier;
@@ -236,6 +244,7 @@ static const LyCarrierClass jump_class = {
     .write = jump_write,
     .want_write = jump_want_write,
     .want_read = jump_want_read,
+    .shutdown = jump_shutdown,
     .free = jump_free,
 };
 

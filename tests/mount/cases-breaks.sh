@@ -135,14 +135,18 @@ case_server_gone() {
     unmount_it
 }
 
-# Stopped, not dead: a reader that waits can be killed.
-case_stuck_reader_killed() {
+start_stuck_reader() { # $reader, of a server that is silent
     head -c 50000000 /dev/urandom >"$srv/big"
     mount_own_server
     stop_sessions
     cat "$mnt/big" >/dev/null 2>&1 &
-    local reader=$!
+    reader=$!
     sleep 1
+}
+
+# Stopped, not dead: a reader that waits can be killed.
+case_stuck_reader_killed() {
+    start_stuck_reader
     kill -0 $reader || fail "the reader did not wait"
     kill -9 $reader
     wait_for 5 gone $reader || fail "the reader cannot be killed: $(ps -o pid=,stat=,wchan= -p $reader)"
@@ -196,12 +200,7 @@ case_hung_mount_unmounted() {
 }
 
 case_hung_mount_with_reader_unmounted() {
-    head -c 50000000 /dev/urandom >"$srv/big"
-    mount_own_server
-    stop_sessions
-    cat "$mnt/big" >/dev/null 2>&1 &
-    local reader=$!
-    sleep 1
+    start_stuck_reader
     timeout -k 1 12 fusermount3 -uz "$mnt" || fail "fusermount3 -uz ended with $?"
     ! mountpoint -q "$mnt" || fail "it is still mounted"
     kill -9 $reader

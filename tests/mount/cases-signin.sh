@@ -46,9 +46,9 @@ END
     done
 }
 
-with_password() { # USER:PASSWORD: the options of our sshd
+with_password() { # USER:PASSWORD start_own|restart_own [ARGUMENT...]
     echo "$1" >"$work/passwords.$case"
-    password_file=(--password-file "$work/passwords.$case")
+    "$2" --password-file "$work/passwords.$case" "${@:3}"
 }
 mount_with_password() {
     echo "$1" | "$lanyardfs" "someone@one:$srv" "$mnt" -f -F "$work/ssh_config" -p "$port" \
@@ -60,12 +60,10 @@ mount_with_password() {
 # Refused at the reconnection: EACCES, the log says why, and nobody tries again, which would lock an account.
 case_password_changed_meanwhile() {
     local attempts begin=$EPOCHSECONDS
-    with_password someone:first
-    start_own "${password_file[@]}"
+    with_password someone:first start_own
     echo here >"$srv/file"
     mount_with_password first
-    with_password someone:second
-    restart_own "${password_file[@]}"
+    with_password someone:second restart_own
     ! timeout 30 cat "$mnt/file" 2>"$work/cat.$case" || fail "it reads with a wrong password"
     grep -q 'Permission denied' "$work/cat.$case" || fail "cat says: $(cat "$work/cat.$case")"
     [ $((EPOCHSECONDS - begin)) -le 15 ] || fail "it took $((EPOCHSECONDS - begin)) s"
@@ -88,15 +86,13 @@ echo asked >>"$work/asked.$case"
 echo first
 END
     chmod +x "$work/askpass.$case"
-    with_password someone:first
-    start_own "${password_file[@]}"
+    with_password someone:first start_own
     echo here >"$srv/file"
     SSH_ASKPASS=$work/askpass.$case SSH_ASKPASS_REQUIRE=force mount_in_foreground "someone@one:$srv" -p "$port" \
         -o PubkeyAuthentication=no,BatchMode=no,timeout=30,dir_cache=no,attr_timeout=0,entry_timeout=0,NumberOfPasswordPrompts=2
     touch "$work/slow.$case"
     # Another password: the remembered one is refused, so the dialog opens; the server waits for 2 s.
-    with_password someone:other
-    restart_own "${password_file[@]}" -o LoginGraceTime=2
+    with_password someone:other restart_own -o LoginGraceTime=2
     timeout 4 cat "$mnt/file" 2>/dev/null || true
     sleep 6
     kill -0 $program 2>/dev/null || fail "the program is gone: $(cat "$work/err.$case")"
@@ -124,8 +120,7 @@ threading.Thread(target=pump, args=(d, c, 600), daemon=True).start()' "$sshd_por
 # Ctrl-C at a question: the program is gone, the terminal echoes again, nothing is mounted.
 case_interrupted_sign_in() {
     local option
-    with_password someone:first
-    start_own "${password_file[@]}"
+    with_password someone:first start_own
     cat >"$work/script.$case" <<'END'
 set timeout 20
 spawn -noecho sh -c {trap : INT; "$@"; echo "status $?"; stty -a | grep -o ' -*echo '} sh {*}$argv
@@ -155,15 +150,13 @@ END
     ssh-keygen -q -p -P '' -N first -f "$work/locked"
     cp "$work/id.pub" "$work/locked.pub"
     grep -v IdentityFile "$work/ssh_config" >"$work/config.$case"
-    with_password someone:first
-    start_own "${password_file[@]}"
+    with_password someone:first start_own
     for way in PasswordAuthentication=no,KbdInteractiveAuthentication=no PubkeyAuthentication=no,KbdInteractiveAuthentication=no \
         PubkeyAuthentication=no,PasswordAuthentication=no; do
         : >"$work/asked.$case"
         SSH_ASKPASS=$work/askpass.$case SSH_ASKPASS_REQUIRE=force setsid -w "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/config.$case" \
             -p "$port" -o "IdentityFile=$work/locked,BatchMode=no,$way" 2>"$work/err.$case" </dev/null || fail "$way: $(cat "$work/err.$case")"
-        with_password someone:first
-        restart_own "${password_file[@]}"
+        with_password someone:first restart_own
         echo "$way" >"$srv/file"
         [ "$(timeout 30 cat "$mnt/file")" = "$way" ] || fail "$way: it does not come back"
         asked=$(wc -l <"$work/asked.$case")
@@ -175,8 +168,7 @@ END
 
 # Nobody can be asked in the background, and what is known does not open the door: EACCES, and the log says why.
 case_nobody_to_ask() {
-    with_password someone:first
-    start_own "${password_file[@]}"
+    with_password someone:first start_own
     mount_with_password first
     restart_own # it wants a key now
     ! timeout 30 ls "$mnt/name" 2>"$work/ls.$case" || fail "it is there"

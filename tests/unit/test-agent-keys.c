@@ -263,6 +263,37 @@ static LyKey *security_key(const char *application, LyBuf *fields)
     return key;
 }
 
+/* Behind the certificate of an sk-ssh-ed25519 key OpenSSH sends the public key once more, and of an sk-ecdsa one not. */
+static void test_security_key_certificate(void)
+{
+    LY_AUTO(ly_buf_free) LyBuf fields = {0};
+    LY_AUTO(ly_buf_free) LyBuf sent = {0};
+    LY_AUTO(ly_buf_free) LyBuf written = {0};
+    LyKey *key = security_key("ssh:", &fields), *ca = new_key(LY_PK_ED25519, 0);
+    LyCertificateRequest request = {.kind = LY_CERTIFICATE_USER,
+                                    .id = LY_BYTES("id"),
+                                    .principals = LY_BYTES("me"),
+                                    .valid_before = UINT64_MAX};
+    LyKey *issued = ly_certificate_issue(crypto, key, &request, false, ca, (LyBytes){0}, NULL);
+    LyReader rest = ly_reader(ly_buf_bytes(&fields));
+    ly_get_string(&rest);
+    ly_put_cstring(&sent, "sk-ssh-ed25519-cert-v01@openssh.com");
+    ly_put_string(&sent, ly_key_blob(issued));
+    ly_buf_add(&sent, ly_get_rest(&rest));
+    LyReader reader = ly_reader(ly_buf_bytes(&sent));
+    LyKey *certified = ly_key_new_private(crypto, &reader, (LyBytes){0}, NULL);
+    g_assert_true(certified && ly_reader_done(&reader));
+    ly_key_put_private(certified, &written);
+    g_assert_cmpmem(written.data, written.len, sent.data, sent.len);
+    sent.data[sent.len - 4 - 10 - 1 - 8 - 1] ^= 1; /* the second public key's last byte */
+    reader = ly_reader(ly_buf_bytes(&sent));
+    g_assert_null(ly_key_new_private(crypto, &reader, (LyBytes){0}, NULL));
+    ly_key_unref(certified);
+    ly_key_unref(issued);
+    ly_key_unref(key);
+    ly_key_unref(ca);
+}
+
 static void test_security_keys(void)
 {
     static const char *const providers[] = {"/usr/lib/*", NULL};
@@ -273,7 +304,8 @@ static void test_security_keys(void)
     static const struct {
         const char *provider;
         unsigned reply;
-    } cases[] = {{"internal", S}, {"/usr/lib/fido.so", S}, {"/tmp/fido.so", F}, {"", F}};
+    } cases[] = {{"internal", S},        {"Internal", S}, {"/links/usr/lib/fido.so", S}, {"/tmp/fido.so", F},
+                 {"/gone/usr/lib/x", F}, {"fido.so", F},  {"", F}};
     for (size_t i = 0; i < LY_COUNT(cases); i++) {
         LyKey *key = security_key("ssh:", &fields);
         ly_buf_clear(&constraints);
@@ -283,7 +315,10 @@ static void test_security_keys(void)
         g_assert_cmpuint(do_add(&rig, client, key, ly_buf_bytes(&constraints)), ==, cases[i].reply);
         ly_key_unref(key);
     }
-    g_assert_cmpuint(do_list(&rig, client), ==, 2);
+    g_assert_cmpuint(do_list(&rig, client), ==, 3);
+    LyAgentIdentityInfo info;
+    g_assert_true(ly_agent_get(rig.agent, 2, &info));
+    g_assert_cmpstr(info.provider, ==, "/usr/lib/fido.so");
     LyKey *key = security_key("ssh:", &fields), *web = security_key("https://example.com", &fields);
     do_add(&rig, client, key, (LyBytes){0});
     do_add(&rig, client, web, (LyBytes){0});
@@ -291,8 +326,22 @@ static void test_security_keys(void)
     g_assert_nonnull(strstr(rig.why, "does not reach"));
     g_assert_cmpuint(do_sign(&rig, client, web, LY_BYTES("x"), 0), ==, F);
     g_assert_nonnull(strstr(rig.why, "web application"));
-    ly_key_unref(key);
     ly_key_unref(web);
+    ly_agent_client_free(client);
+    rig_stop(&rig);
+    /* Whoever pulls events can reach it: it signs, and knows by what. */
+    rig_start(&rig, &(LyAgentOptions){.restrict_websafe = true, .providers = providers, .security_keys = true});
+    client = ly_agent_client_new(rig.agent, NULL);
+    do_add(&rig, client, key, (LyBytes){0});
+    rig.hold = true;
+    g_assert_cmpuint(do_sign(&rig, client, key, LY_BYTES("x"), 0), ==, 0);
+    g_assert_cmpuint(rig.types[0], ==, LY_AGENT_SIGN);
+    ly_agent_answer_sign(rig.agent, rig.ids[0], LY_BYTES("signature"));
+    rig_events(&rig);
+    LY_AUTO(ly_buf_free) LyBuf reply = {0};
+    g_assert_true(rig_receive(&rig, client, &reply));
+    g_assert_cmpuint(reply.data[0], ==, SSH_AGENT_SIGN_RESPONSE);
+    ly_key_unref(key);
     ly_agent_client_free(client);
     rig_stop(&rig);
 }
@@ -308,6 +357,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agent-keys/certificate", test_certificate);
     g_test_add_func("/agent-keys/mismatch", test_mismatch);
     g_test_add_func("/agent-keys/security-keys", test_security_keys);
+    g_test_add_func("/agent-keys/security-key-certificate", test_security_key_certificate);
     int result = g_test_run();
     ly_crypto_unref(crypto);
     return result;

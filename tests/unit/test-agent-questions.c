@@ -411,8 +411,9 @@ static void test_provider(void)
     static const struct {
         const char *path;
         bool allowed;
-    } paths[] = {{"/usr/lib/a.so", true},     {"/opt/p11/a.so", true}, {"/opt/p11/bad.so", false},
-                 {"/usr/lib/../x.so", false}, {"a.so", false},         {"", false},
+    } paths[] = {{"/usr/lib/a.so", true},         {"/opt/p11/a.so", true},        {"/opt/p11/bad.so", false},
+                 {"/links/opt/p11/a.so", true},   {"/links/tmp/a.so", false},     {"/gone/usr/lib/a.so", false},
+                 {"/links/opt/p11/bad.so", false}, {"a.so", false},               {"", false},
                  {"/tmp/a.so", false}};
     Setup setup;
     start(&setup, &(LyAgentOptions){.providers = patterns});
@@ -443,12 +444,49 @@ static void test_provider(void)
         g_assert_true(info.confirm && info.expires_us == 10000000);
         g_assert_cmpstr(info.provider, ==, "/usr/lib/a.so");
     }
+    /* What is there stays as it is: nothing new is a failure. */
     rig->held = 0;
-    rig_ask(rig, setup.client, provider_message(&setup.out, 21, "/usr/lib/a.so", (LyBytes){0}), NULL);
+    rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/links/usr/lib/a.so", (LyBytes){0}), NULL);
+    ly_agent_answer_provider(rig->agent, rig->ids[0], true, keys, 2);
+    rig_events(rig);
+    g_assert_cmpuint(receive(&setup, setup.client), ==, F);
+    g_assert_true(ly_agent_get(rig->agent, 0, &info) && info.confirm);
+    g_assert_cmpuint(ly_agent_count_provider(rig->agent, "/usr/lib/a.so"), ==, 2);
+    g_assert_cmpuint(ly_agent_count_provider(rig->agent, "/usr/lib/b.so"), ==, 0);
+    /* A lock takes the question back, whichever it is. */
+    rig->hold = true;
+    for (int step = 0; step < 2; step++) {
+        rig->held = 0;
+        rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/usr/lib/b.so", (LyBytes){0}), NULL);
+        g_assert_cmpuint(rig->types[0], ==, LY_AGENT_RESOLVE);
+        if (step == 1) {
+            ly_agent_answer_resolve(rig->agent, rig->ids[0], "/usr/lib/b.so");
+            rig_events(rig);
+            g_assert_cmpuint(rig->types[1], ==, LY_AGENT_PROVIDER);
+        }
+        unsigned withdrawn = rig->counts[LY_AGENT_WITHDRAWN];
+        ly_agent_suspend(rig->agent, true);
+        rig_events(rig);
+        g_assert_cmpuint(receive(&setup, setup.client), ==, F);
+        g_assert_cmpuint(rig->counts[LY_AGENT_WITHDRAWN], ==, withdrawn + 1);
+        ly_agent_suspend(rig->agent, false);
+        rig_events(rig);
+    }
+    rig->hold = false;
+    /* Removing goes by the path as it is resolved; one that is gone keeps its name. */
+    rig->held = 0;
+    rig_ask(rig, setup.client, provider_message(&setup.out, 21, "/links/usr/lib/a.so", (LyBytes){0}), NULL);
     ly_agent_answer_provider(rig->agent, rig->ids[0], true, NULL, 0);
     rig_events(rig);
     g_assert_cmpuint(receive(&setup, setup.client), ==, S);
     g_assert_cmpuint(ly_agent_count(rig->agent), ==, 0);
+    rig->held = 0;
+    rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/usr/lib/a.so", (LyBytes){0}), NULL);
+    ly_agent_answer_provider(rig->agent, rig->ids[0], true, keys, 2);
+    rig_events(rig);
+    g_assert_cmpuint(receive(&setup, setup.client), ==, S);
+    g_assert_cmpuint(ly_agent_remove_provider(rig->agent, "/usr/lib/a.so"), ==, 2);
+    rig_events(rig);
     /* Not through a session, not even one that could not be bound. */
     g_assert_cmpuint(do_text(rig, setup.client, SSH_AGENTC_EXTENSION, "session-bind@openssh.com"), ==, 28);
     g_assert_cmpuint(
