@@ -31,8 +31,4 @@ int settings_usage(const char *name);
 /* Appends the text of --help. */
 void settings_help(LyBuf *out);
 
-/* "90", "15m", "1h30m", "2d", "1w" in microseconds, as ssh-agent -t and ssh-add -t take it. False: it is
- * none, or over a hundred years. */
-bool lifetime_read(const char *text, uint64_t *lifetime_us);
-
 #endif

@@ -120,22 +120,21 @@ static const char *get_sk_provider(LyAgentClient *client, LyReader *reader, cons
     return NULL;
 }
 
+/* As OpenSSH reads it: keys that are no certificates, or fit no key of the module, are passed over later. */
 static const char *get_certificates(LyAgentClient *client, LyReader *reader, const LyKey *key,
                                     Constraints *constraints)
 {
     if (key)
         return "certificates come with PKCS#11 modules only";
-    if (constraints->has_certificates)
+    if (constraints->certificates.len)
         return "certificates are given twice";
-    constraints->has_certificates = true;
     constraints->cert_only = ly_get_bool(reader);
     constraints->certificates = ly_get_string(reader);
     LyReader list = ly_reader(constraints->certificates);
     for (size_t count = 1; list.len && !list.failed; count++) {
         LyKey *certificate = ly_key_new_public(client->agent->crypto, ly_get_string(&list), NULL);
-        bool good = certificate && ly_key_is_certificate(certificate) && count <= ASSOCIATED_CERTS_MAX;
         ly_key_unref(certificate);
-        if (!good)
+        if (!certificate || count > ASSOCIATED_CERTS_MAX)
             return "a certificate is malformed, or there are more than 1024";
     }
     return list.failed ? "the certificates are cut short" : NULL;

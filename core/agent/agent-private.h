@@ -39,7 +39,6 @@ typedef struct Constraints {
     size_t destination_count;
     LyBytes sk_provider;  /* data NULL: none */
     LyBytes certificates; /* key blobs, a string each */
-    bool has_certificates;
 } Constraints;
 
 typedef struct Identity {
