@@ -17,7 +17,4 @@ void ask_event(Ask *ask, const LyAgentEvent *event);
 /* The question is not asked any more; its dialog closes. */
 void ask_withdraw(Ask *ask, uint64_t id);
 
-/* "git < zsh (process 12) signed with KEY for user@host" for notifications; ly_free. */
-char *ask_describe_use(const LyAgentEvent *event);
-
 #endif

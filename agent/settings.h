@@ -7,6 +7,7 @@
 
 typedef struct Settings {
     bool csh, sh, kill, debug, foreground, temporary, no_policy, help, version;
+    bool pageant; /* Windows */
     bool notify, lock_with_screen, lock_on_suspend;
     const char *socket, *hash_name, *lifetime_text, *policy;
     StringList providers, options, openssh, cygwin;
@@ -17,7 +18,7 @@ typedef struct Settings {
     const char **websafe_applications, **provider_patterns; /* NULL-terminated; NULL: the default */
 } Settings;
 
-/* The table behind --help. */
+/* The table behind --help: settings-options.c, windows/settings-options.c. */
 extern const Option settings_options[];
 
 /* Fills zeroed settings; optind is then the first word of the command to run. 0, or the exit status after a
