@@ -2,7 +2,7 @@
  * reply a line. agentcli window HEX... | window-many COUNT HEX | window-case CASE HEX | pipe PATH HEX... |
  * pipe-many PATH COUNT HEX | pipe-stall PATH | pipe-security PATH | file-security PATH | relay FILE | close
  */
-#include "bridge.h"
+#include "upstream.h"
 
 #include <fcntl.h>
 #include <io.h>
@@ -266,7 +266,7 @@ static void relay(const char *path)
     Upstream upstream = {.path = path};
     WSADATA winsock;
     WSAStartup(MAKEWORD(2, 2), &winsock);
-    if (!upstream_connect(&upstream, &stream, &error))
+    if (!upstream_connect(&upstream, NULL, &stream, &error))
         fail(error.message);
     CloseHandle(CreateThread(NULL, 0, relay_output, &stream, 0, NULL));
     uint8_t data[4096];
