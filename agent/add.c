@@ -9,8 +9,8 @@
 #include "commands.h"
 #include "files.h"
 #include "key/fingerprint.h"
+#include "lifetime.h"
 #include "request.h"
-#include "settings.h"
 
 #define ADD_PPK "add-ppk@putty.projects.tartarus.org"
 #define FILE_LIMIT ((size_t)1 << 20)

@@ -1,5 +1,6 @@
 #include "ask.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,6 +19,8 @@ typedef struct Question {
     uint64_t id;
     bool confirm;
     char *text;
+    void (*pin_done)(void *user, const char *pin); /* NULL: it is the engine's question */
+    void *user;
 } Question;
 
 struct Ask {
@@ -56,7 +59,9 @@ static void ask_next(Ask *ask);
 static void answer(Ask *ask, const Question *question, const char *text)
 {
     bool yes = text && strcasecmp(text, "yes") == 0;
-    if (question->confirm)
+    if (question->pin_done)
+        question->pin_done(question->user, text);
+    else if (question->confirm)
         ly_agent_answer_confirm(ask->agent, question->id, yes);
     else
         ly_agent_answer_passphrase(ask->agent, question->id,
@@ -101,24 +106,55 @@ static size_t count_questions(const Ask *ask)
     return count;
 }
 
-void ask_event(Ask *ask, const LyAgentEvent *event)
+/* Why it is not asked now, said in the log; NULL: it can be asked. */
+static const char *refusal(const Ask *ask, const char *what)
 {
     const char *why = why_not();
     if (!why && count_questions(ask) >= QUESTIONS_MAX)
         why = "too many questions are waiting for an answer";
-    if (why) {
-        Question refused = {.id = event->id, .confirm = event->type == LY_AGENT_CONFIRM};
-        ly_log(ask->log, LY_LOG_WARNING, "the key %s was refused, because nobody can be asked: %s",
-               QUESTION_COMMENT(event->key), why);
-        answer(ask, &refused, NULL);
+    if (why)
+        ly_log(ask->log, LY_LOG_WARNING, "%s was refused, because nobody can be asked: %s", what, why);
+    return why;
+}
+
+static void enqueue(Ask *ask, const Question *question)
+{
+    Question *copy = ly_new(Question);
+    *copy = *question;
+    ly_list_append(&ask->questions, &copy->link);
+    ask_next(ask);
+}
+
+void ask_event(Ask *ask, const LyAgentEvent *event)
+{
+    Question question = {.id = event->id, .confirm = event->type == LY_AGENT_CONFIRM};
+    LY_AUTO_FREE char *what = ly_format("the key %s", QUESTION_COMMENT(event->key));
+    if (refusal(ask, what)) {
+        answer(ask, &question, NULL);
         return;
     }
-    Question *question = ly_new(Question);
-    question->id = event->id;
-    question->confirm = event->type == LY_AGENT_CONFIRM;
-    question->text = question_text(ask->crypto, ask->hash, event);
-    ly_list_append(&ask->questions, &question->link);
-    ask_next(ask);
+    question.text = question_text(ask->crypto, ask->hash, event);
+    enqueue(ask, &question);
+}
+
+void ask_pin(Ask *ask, uint64_t id, const char *note, const char *whose, const char *text,
+             void (*done)(void *user, const char *pin), void *user)
+{
+    LY_AUTO_FREE char *what = ly_format("the PIN of %s", whose);
+    if (refusal(ask, what)) {
+        done(user, NULL);
+        return;
+    }
+    char first = note && *note ? (char)toupper((unsigned char)*note) : 0;
+    Question question = {.id = id, .pin_done = done, .user = user};
+    question.text = first ? ly_format("%c%s.\nEnter the PIN of %s\n%s\nPIN: ", first, note + 1, whose, text)
+                          : ly_format("Enter the PIN of %s\n%s\nPIN: ", whose, text);
+    enqueue(ask, &question);
+}
+
+char *ask_describe_request(const Ask *ask, const LyAgentEvent *event)
+{
+    return question_describe_request(ask->crypto, ask->hash, event);
 }
 
 void ask_withdraw(Ask *ask, uint64_t id)

@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "settings.h"
 
 /* By name, one a line. */
 /* clang-format off */
@@ -22,4 +23,5 @@ const Program this_program = {
              "\nStarts an ssh-agent and prints what a shell evaluates, or runs PROGRAM with it;\n"
              "or speaks with the agent that SSH_AUTH_SOCK names.\n"
              "\nCommands (lanyard-agent COMMAND --help says more):\n",
+    .options = settings_options,
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "beside.h"
 #include "base/buf.h"
 #include "loop/net.h"
 
@@ -21,22 +22,6 @@ struct Desktop {
     LyWatch *watch;
     LyBuf input;
 };
-
-/* Beside this program, as it is built, or where it is installed. */
-static char *find_helper(void)
-{
-    char self[PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[len > 0 ? len : 0] = 0;
-    char *slash = strrchr(self, '/');
-    if (slash) {
-        char *beside = ly_format("%.*s/" HELPER, (int)(slash - self), self);
-        if (access(beside, X_OK) == 0)
-            return beside;
-        ly_free(beside);
-    }
-    return access(LY_LIBEXECDIR "/" HELPER, X_OK) == 0 ? ly_strdup(LY_LIBEXECDIR "/" HELPER) : NULL;
-}
 
 static void said(Desktop *desktop, LyBytes line)
 {
@@ -98,7 +83,7 @@ static void ended(void *user, int wait_status)
 
 Desktop *desktop_new(LyLoop *loop, const DesktopOptions *options, LyError *error)
 {
-    LY_AUTO_FREE char *helper = find_helper();
+    LY_AUTO_FREE char *helper = program_beside(HELPER);
     if (!helper) {
         ly_error_set(error, LY_ERROR_UNSUPPORTED,
                      "notifications and locking need " HELPER ", which is not installed");

@@ -42,8 +42,13 @@ void detail_answer(LyAgent *agent, const Journal *journal, const LyAgentEvent *e
         ly_agent_answer_extension(agent, event->id, (LyBytes){0});
         return;
     }
-    if (ly_bytes_is(event->extension, AGENT_LOG)) {
-        uint32_t most = ly_get_u32(&contents);
+    bool wants_log = ly_bytes_is(event->extension, AGENT_LOG);
+    uint32_t most = wants_log ? ly_get_u32(&contents) : 0;
+    if (!ly_reader_done(&contents)) {
+        ly_agent_answer_extension(agent, event->id, (LyBytes){0});
+        return;
+    }
+    if (wants_log) {
         journal_put(journal, most && most < LINES_MAX ? most : LINES_MAX, &lines);
         if (lines.len > LY_AGENT_MESSAGE_MAX / 4) /* the oldest go; a cut line goes too */
             ly_buf_drop(&lines, lines.len - LY_AGENT_MESSAGE_MAX / 4);

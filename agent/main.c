@@ -61,6 +61,8 @@ int main(int argc, char **argv)
             return run_command(command, argc - 1, argv + 1);
         if (strcmp(argv[1], "help") == 0)
             return print_help(argc > 2 ? argv[2] : NULL);
+        if (strcmp(argv[1], "--completions") == 0 && argc == 3)
+            return completions_main(argv[2]);
     }
     return run_agent(name, argc, argv);
 }

@@ -7,7 +7,7 @@
 
 #include "base/auto.h"
 #include "files.h"
-#include "settings.h"
+#include "lifetime.h"
 
 #define RULES_MAX 4096
 #define FILE_LIMIT ((size_t)1 << 20)
@@ -79,10 +79,20 @@ static bool read_word(LyBytes name, LyBytes value, LyAgentRule *rule, LyError *e
                         LY_PRINTABLE(name));
 }
 
+/* One that no key can have would protect nothing. */
+static bool is_fingerprint(LyBytes name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = 7;
+    while (len < name.len && name.data[len] && strchr(letters, name.data[len]))
+        len++;
+    return ly_bytes_starts_with(name, "SHA256:") && name.len == 7 + 43 && len == name.len;
+}
+
 static bool begin_rule(Policy *policy, LyBytes name, LyError *error)
 {
     LyAgentRule rule = {0};
-    if (!ly_bytes_starts_with(name, "SHA256:") || name.len != 7 + 43)
+    if (!is_fingerprint(name))
         return ly_error_set(
             error, LY_ERROR_INVALID,
             "a section is named by a key's fingerprint, [SHA256:...] as ssh-add -l shows it, and "
@@ -103,6 +113,8 @@ static bool begin_rule(Policy *policy, LyBytes name, LyError *error)
 static bool read_line(Policy *policy, LyBytes line, LyError *error)
 {
     LyBytes name, value;
+    if (line.len && memchr(line.data, 0, line.len))
+        return ly_error_set(error, LY_ERROR_INVALID, "there is a NUL byte");
     line = ly_bytes_trim(line);
     if (line.len == 0 || line.data[0] == '#')
         return true;

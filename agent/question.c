@@ -21,14 +21,9 @@ const char *question_comment(LyKey *key, char *text, size_t room)
     return comment.len ? ly_printable(comment, text, room) : "without a comment";
 }
 
-char *question_text(LyCrypto *crypto, LyHash fingerprint_hash, const LyAgentEvent *event)
+char *question_describe_request(LyCrypto *crypto, LyHash fingerprint_hash, const LyAgentEvent *event)
 {
     LY_AUTO(ly_buf_free) LyBuf text = {0};
-    if (event->type == LY_AGENT_CONFIRM)
-        ly_buf_add_format(&text, "Allow use of key %s?\n", QUESTION_COMMENT(event->key));
-    else
-        ly_buf_add_format(&text, "%sEnter passphrase for key %s\n",
-                          event->attempt > 1 ? "Bad passphrase, try again.\n" : "", QUESTION_COMMENT(event->key));
     ly_buf_add_str(&text, "Key fingerprint ");
     ly_key_put_fingerprint(crypto, ly_key_plain_blob(event->key), fingerprint_hash, &text);
     ly_buf_add_str(&text, ".\nAsked for by ");
@@ -36,9 +31,16 @@ char *question_text(LyCrypto *crypto, LyHash fingerprint_hash, const LyAgentEven
     if (event->target)
         ly_buf_add_format(&text, "\nto sign in as %s", LY_PRINTABLE(ly_bytes_str(event->target)));
     ly_buf_add_str(&text, event->forwarded ? ".\nThe request came through agent forwarding." : ".");
-    if (event->type == LY_AGENT_PASSPHRASE)
-        ly_buf_add_str(&text, "\nPassphrase: ");
     return ly_strdup(ly_buf_str(&text));
+}
+
+char *question_text(LyCrypto *crypto, LyHash fingerprint_hash, const LyAgentEvent *event)
+{
+    LY_AUTO_FREE char *request = question_describe_request(crypto, fingerprint_hash, event);
+    if (event->type == LY_AGENT_CONFIRM)
+        return ly_format("Allow use of key %s?\n%s", QUESTION_COMMENT(event->key), request);
+    return ly_format("%sEnter passphrase for key %s\n%s\nPassphrase: ",
+                     event->attempt > 1 ? "Bad passphrase, try again.\n" : "", QUESTION_COMMENT(event->key), request);
 }
 
 char *question_describe_use(const LyAgentEvent *event)

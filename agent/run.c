@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "cygwin-listen.h"
 #include "desktop.h"
+#include "footprint.h"
 #include "journal.h"
 #include "policy.h"
 #include "unix.h"
@@ -136,6 +137,8 @@ static bool read_policy(Run *run, LyError *error)
 static void reload_policy(Run *run)
 {
     LyError error;
+    if (!run->policy_path)
+        return;
     if (!read_policy(run, &error)) {
         ly_log(&run->log, LY_LOG_ERROR, "the policy stays as it was: %s", error.message);
         return;
@@ -157,8 +160,8 @@ static void signalled(void *user, int number)
     if (number == SIGUSR1) {
         ly_agent_remove_all(serve_agent(run->serve));
         serve_settle(run->serve);
-    } else if (number == SIGHUP && run->policy_found) {
-        reload_policy(run);
+    } else if (number == SIGHUP && (run->policy_found || run->inherited)) {
+        reload_policy(run); /* systemd's reload: there may be one by now */
     } else if (number != SIGINT || run->foreground) {
         end(run, run->inherited ? 0 : STATUS_SIGNAL);
     }
@@ -226,6 +229,7 @@ static bool set_up(Run *run, LyError *error)
                   .lifetime_us = settings->lifetime_us,
                   .log = run->log},
         .fingerprint_hash = settings->hash,
+        .provider_timeout_us = settings->provider_timeout_us,
         .journal = run->journal,
         .used = settings->notify ? key_used : NULL,
         .user = run,
@@ -302,6 +306,12 @@ static int serve_until_ended(Run *run)
     if (up) {
         if (!ly_secret_locked())
             ly_log(&run->log, LY_LOG_WARNING, "keys may reach the swap: the limit of locked memory is low");
+        if (!run->settings->debug) {
+            /* Any question about key types loads them and libcrypto's error texts, as the first key would:
+             * while it can be given back what that takes. */
+            (void)ly_crypto_has_mlkem(run->crypto);
+            footprint_shrink();
+        }
         ly_loop_run(run->loop);
     } else {
         ly_log(&run->log, LY_LOG_ERROR, "%s", error.message);

@@ -9,10 +9,13 @@
 #include "base/auto.h"
 #include "base/list.h"
 #include "detail.h"
+#include "providers.h"
 #include "question.h"
+#include "signer.h"
 #include "work.h"
 
 #define CLIENTS_MAX 10000
+#define SIGNATURES_AT_ONCE 16            /* then others are looked at */
 #define DATE_US ((uint64_t)60 * 1000000) /* how often the date is looked at */
 
 /* A client's connection. */
@@ -30,6 +33,8 @@ struct Serve {
     LyCrypto *crypto;
     LyAgent *agent;
     Ask *ask;
+    Providers *providers;
+    Signer *signer;
     const struct Journal *journal;
     LyLog log;
     void (*used)(void *user, const char *text);
@@ -38,6 +43,7 @@ struct Serve {
     LyWatch *timer_watch;
     uint64_t timer_at, dated_us;
     LyList streams, changed;
+    LyTask settle; /* when all that is readable was read: so that it is known how much there is to sign */
     size_t count;
     bool settling;
 };
@@ -129,7 +135,7 @@ static void stream_ready(void *user, unsigned events)
         stream_close(stream); /* what it asked for has no one to go to */
     else
         stream_changed(stream);
-    serve_settle(serve);
+    ly_loop_defer(serve->loop, &serve->settle);
 }
 
 void serve_client(Serve *serve, int fd, const LyAgentPeer *peer, LyBytes first)
@@ -187,20 +193,23 @@ static void start_work(Serve *serve, const LyAgentEvent *event)
 /* RSA takes as long as fifty others: it shall not hold them up, and has more than one processor. */
 static void sign(Serve *serve, const LyAgentEvent *event)
 {
-    if (event->provider.len) {
-        ly_agent_answer_sign(serve->agent, event->id, (LyBytes){0});
+    if (providers_has(event)) {
+        providers_event(serve->providers, event);
         return;
     }
     if (ly_key_type(event->key)->pk == LY_PK_RSA) {
         start_work(serve, event);
         return;
     }
-    LY_AUTO(ly_buf_free) LyBuf signature = {0};
-    LyError error = {0};
-    if (!ly_key_sign(event->key, event->algorithm, event->data, &signature, &error))
-        ly_buf_clear(&signature);
-    work_tell_failure(&serve->log, "no signature could be made", &error);
-    ly_agent_answer_sign(serve->agent, event->id, ly_buf_bytes(&signature));
+    signer_add(serve->signer, event);
+}
+
+static void was_signed(void *user, uint64_t id, LyBytes signature, const LyError *error)
+{
+    Serve *serve = user;
+    work_tell_failure(&serve->log, "no signature could be made", error);
+    ly_agent_answer_sign(serve->agent, id, signature);
+    ly_loop_defer(serve->loop, &serve->settle);
 }
 
 static void tell_used(Serve *serve, const LyAgentEvent *event)
@@ -227,21 +236,22 @@ static void handle(Serve *serve, const LyAgentEvent *event)
     case LY_AGENT_EXTENSION:
         detail_answer(serve->agent, serve->journal, event, now_us());
         break;
+    case LY_AGENT_RESOLVE:
     case LY_AGENT_PROVIDER:
-        ly_log(&serve->log, LY_LOG_WARNING,
-               "a PKCS#11 module was asked for, which this program is built without: %s",
-               LY_PRINTABLE(event->provider));
-        ly_agent_answer_provider(serve->agent, event->id, false, NULL, 0);
+        providers_event(serve->providers, event);
         break;
     case LY_AGENT_WITHDRAWN:
         ask_withdraw(serve->ask, event->id);
+        providers_withdraw(serve->providers, event->id);
         break;
     case LY_AGENT_USED:
         tell_used(serve, event);
         break;
-    case LY_AGENT_REFUSED:
     case LY_AGENT_CHANGED:
-        break; /* the log has them */
+        providers_changed(serve->providers);
+        break;
+    case LY_AGENT_REFUSED:
+        break; /* the log has it */
     }
 }
 
@@ -277,6 +287,8 @@ void serve_settle(Serve *serve)
     LyAgentEvent event;
     LyAgentClient *client;
     Stream *stream;
+    unsigned steps = 0;
+    bool more;
     if (serve->settling)
         return;
     serve->settling = true;
@@ -288,15 +300,21 @@ void serve_settle(Serve *serve)
         if ((stream = ly_list_first(&serve->changed, Stream, changed))) {
             ly_link_remove(&stream->changed);
             stream_flush(stream); /* which may start requests, or withdraw questions: events again */
+            more = true;
+        } else {
+            more = steps < SIGNATURES_AT_ONCE && signer_step(serve->signer);
+            steps++;
         }
-    } while (stream);
+    } while (more);
+    if (steps > SIGNATURES_AT_ONCE)
+        ly_loop_defer(serve->loop, &serve->settle);
     serve->settling = false;
     set_timer(serve);
 }
 
 /* --- The whole --- */
 
-static void answered(void *user)
+static void settle(void *user)
 {
     serve_settle(user);
 }
@@ -310,13 +328,24 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
                      .log = options->agent.log,
                      .used = options->used,
                      .user = options->user,
+                     .settle = {.func = settle, .user = serve},
                      .timer_at = UINT64_MAX};
     ly_list_init(&serve->streams);
     ly_list_init(&serve->changed);
     LyAgentOptions agent = options->agent;
     agent.extensions = detail_extensions;
+    agent.security_keys = true;
     serve->agent = ly_agent_new(crypto, &agent);
-    serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, answered, serve);
+    serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, settle, serve);
+    serve->signer = signer_new(loop, was_signed, serve);
+    serve->providers = providers_new(&(ProvidersOptions){.loop = loop,
+                                                         .crypto = crypto,
+                                                         .agent = serve->agent,
+                                                         .ask = serve->ask,
+                                                         .log = &serve->log,
+                                                         .timeout_us = options->provider_timeout_us,
+                                                         .answered = settle,
+                                                         .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);
     serve_tick(serve);
@@ -329,6 +358,9 @@ void serve_free(Serve *serve)
         return;
     serve->settling = true;
     ly_list_each(&serve->streams, Stream, link, stream) stream_close(stream);
+    providers_free(serve->providers);
+    ly_loop_undefer(serve->loop, &serve->settle);
+    signer_free(serve->signer);
     ask_free(serve->ask);
     ly_watch_free(serve->timer_watch);
     close(serve->timer);

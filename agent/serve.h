@@ -10,6 +10,7 @@ typedef struct Serve Serve;
 typedef struct ServeOptions {
     LyAgentOptions agent;
     LyHash fingerprint_hash;       /* in questions */
+    uint64_t provider_timeout_us;  /* what a PKCS#11 module or a security key may take to answer */
     const struct Journal *journal; /* for `lanyard-agent log` */
     /* Told of each signature, for notifications; NULL: nobody is. The text lives for the call. */
     void (*used)(void *user, const char *text);

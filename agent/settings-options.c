@@ -18,8 +18,10 @@ const Option settings_options[] = {
     {"fingerprint-hash", 'E', "HASH", OPTION_STRING, SETTING(hash_name), 0,
      "fingerprints in questions: sha256 (the default) or md5"},
     {"providers", 'P', "PATTERNS", OPTION_LIST, SETTING(providers), 0,
-     "PKCS#11 modules that may be loaded, a list of patterns (none); kept for scripts: this build loads "
-     "none"},
+     "PKCS#11 modules and security key libraries that may be loaded, a list of patterns "
+     "(" ALLOWED_PROVIDERS ")"},
+    {"provider-timeout", 0, "TIME", OPTION_STRING, SETTING(provider_timeout_text), 0,
+     "how long one of these may take for each thing that it is asked (60s)"},
     {"option", 'O', "OPTION", OPTION_LIST, SETTING(options), 0,
      "no-restrict-websafe, websafe-allow=PATTERNS or allow-remote-pkcs11"},
     {"temporary", 'T', NULL, OPTION_FLAG, SETTING(temporary), 0,

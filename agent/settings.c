@@ -6,42 +6,14 @@
 
 #include "base/memory.h"
 #include "base/names.h"
+#include "lifetime.h"
 
-#define LIFETIME_MAX_S ((uint64_t)100 * 366 * 86400)
+#define PROVIDER_TIMEOUT_US ((uint64_t)60 * 1000000)
 
 void settings_help(LyBuf *out)
 {
     commands_help(out);
     options_help("Options of the agent:", settings_options, out);
-}
-
-bool lifetime_read(const char *text, uint64_t *lifetime_us)
-{
-    static const struct {
-        char letter;
-        uint64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
-    uint64_t total = 0;
-    if (!*text)
-        return false;
-    while (*text) {
-        size_t digits = strspn(text, "0123456789");
-        uint64_t number, unit = 0;
-        if (!ly_bytes_number(ly_bytes(text, digits), LIFETIME_MAX_S, &number))
-            return false;
-        text += digits;
-        if (!*text)
-            unit = 1;
-        for (size_t i = 0; *text && i < LY_COUNT(units); i++)
-            if ((*text | 0x20) == units[i].letter)
-                unit = units[i].seconds;
-        if (unit == 0 || number > (LIFETIME_MAX_S - total) / unit)
-            return false;
-        total += number * unit;
-        text += *text != 0;
-    }
-    *lifetime_us = total * 1000000;
-    return true;
 }
 
 /* A list of patterns as the engine wants it: each a string of its own. */
@@ -102,8 +74,15 @@ static int read_values(Settings *settings, const char *name)
         fprintf(stderr, "-P option already specified\n");
         return 255;
     }
-    if (settings->providers.count)
-        settings->provider_patterns = split(settings->providers.items[0]);
+    settings->provider_patterns =
+        split(settings->providers.count ? settings->providers.items[0] : ALLOWED_PROVIDERS);
+    settings->provider_timeout_us = PROVIDER_TIMEOUT_US;
+    if (settings->provider_timeout_text &&
+        (!lifetime_read(settings->provider_timeout_text, &settings->provider_timeout_us) ||
+         settings->provider_timeout_us == 0)) {
+        fprintf(stderr, "Invalid provider timeout\n");
+        return settings_usage(name);
+    }
     if (settings->lifetime_text && !lifetime_read(settings->lifetime_text, &settings->lifetime_us)) {
         fprintf(stderr, "Invalid lifetime\n");
         return settings_usage(name);

@@ -5,17 +5,21 @@
 #include "crypto/hash.h"
 #include "options.h"
 
+#define ALLOWED_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*" /* ssh-agent's */
+
 typedef struct Settings {
     bool csh, sh, kill, debug, foreground, temporary, no_policy, help, version;
     bool pageant; /* Windows */
     bool notify, lock_with_screen, lock_on_suspend;
-    const char *socket, *hash_name, *lifetime_text, *policy;
+    const char *socket, *hash_name, *lifetime_text, *policy, *provider_timeout_text;
     StringList providers, options, openssh, cygwin;
     /* What these say. */
     LyHash hash;
     uint64_t lifetime_us; /* 0: none */
+    uint64_t provider_timeout_us;
     bool restrict_websafe, remote_providers;
-    const char **websafe_applications, **provider_patterns; /* NULL-terminated; NULL: the default */
+    const char **websafe_applications; /* NULL-terminated; NULL: the default */
+    const char **provider_patterns;    /* NULL-terminated */
 } Settings;
 
 /* The table behind --help: settings-options.c, windows/settings-options.c. */
@@ -29,9 +33,5 @@ void settings_clear(Settings *settings);
 int settings_usage(const char *name);
 /* Appends the text of --help. */
 void settings_help(LyBuf *out);
-
-/* "90", "15m", "1h30m", "2d", "1w" in microseconds, as ssh-agent -t and ssh-add -t take it. False: it is
- * none, or over a hundred years. */
-bool lifetime_read(const char *text, uint64_t *lifetime_us);
 
 #endif

@@ -182,6 +182,15 @@ static bool start(Mount *mount, LyError *error)
     return true;
 }
 
+/* With auto_unmount, fusermount3 waits for its socket to close and then unmounts, but only what the kernel
+ * has given up already. The files of a killed process are released in the order opposite to their
+ * descriptors', so the device gets one above the socket's; else the mount stays now and then. */
+static int hold_device(const Mount *mount)
+{
+    enum { ABOVE = 128 };
+    return fcntl(fuse_session_fd(mount->session), F_DUPFD_CLOEXEC, ABOVE);
+}
+
 bool kernel_mount(Mount *mount, LyError *error)
 {
     Overheard overheard;
@@ -200,6 +209,7 @@ bool kernel_mount(Mount *mount, LyError *error)
     }
     if (said[0])
         ly_log(&mount->options.log, mount->options.debug ? LY_LOG_DEBUG : LY_LOG_WARNING, "%s", said);
+    mount->device = hold_device(mount);
     return start(mount, error);
 }
 
@@ -237,8 +247,11 @@ void kernel_unmount(Mount *mount)
         return;
     ly_watch_free(mount->watch);
     mount->watch = NULL;
-    if (mount->mounted)
+    if (mount->mounted) {
+        if (mount->device >= 0)
+            close(mount->device);
         fuse_session_unmount(mount->session);
+    }
     fuse_session_destroy(mount->session);
     mount->session = NULL;
     free(mount->input.mem);

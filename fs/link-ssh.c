@@ -1,6 +1,7 @@
 #include "link-ssh.h"
 
 #include "base/memory.h"
+#include "sftp/client.h"
 
 /* A window of what the fastest link needs, reached by doubling; small ones for idle mounts. */
 #define WINDOW_FIRST (2u << 20)
@@ -161,17 +162,11 @@ static size_t ssh_write(Link *link, const LyBytes *parts, size_t count)
     return taken;
 }
 
-/* Who takes SYMLINK's arguments in OpenSSH's order, and not in the draft's. */
 static bool ssh_symlink_openssh_order(const Link *link)
 {
-    static const char *const idents[] = {"SSH-2.0-OpenSSH", "SSH-2.0-dropbear", "SSH-2.0-PuTTY",
-                                         "SSH-2.0-Lanyard"};
     const SshLink *self = (const SshLink *)link;
     LyBytes ident = ly_transport_peer_ident(ly_session_transport(ly_client_session(self->client)));
-    for (size_t i = 0; i < LY_COUNT(idents); i++)
-        if (ly_bytes_starts_with(ident, idents[i]))
-            return true;
-    return false;
+    return ly_sftp_symlink_openssh_order(ident);
 }
 
 static void ssh_free(Link *link)
@@ -190,7 +185,13 @@ static Link *make(void *user, LyLoop *loop, const LinkEvents *events)
 {
     const SshLinkOptions *options = user;
     SshLink *self = ly_new(SshLink);
-    LyClientEvents client_events = {asked, ready, event, iterated, banner, closed, self};
+    LyClientEvents client_events = {.ask = asked,
+                                    .ready = ready,
+                                    .event = event,
+                                    .iterated = iterated,
+                                    .banner = banner,
+                                    .closed = closed,
+                                    .user = self};
     self->link = (Link){&ssh_link_class, *events};
     self->options = options;
     self->said = LY_BUF(1024);

@@ -14,9 +14,10 @@
 #define STATISTICS(X)                                                                                        \
     X(requests)                                                                                              \
     X(lookups)                                                                                               \
-    X(lookups_from_cache) X(attributes_from_cache) X(listings) X(listings_from_cache) X(listings_ahead)      \
-        X(listings_ahead_read) X(opens) X(reads) X(read_bytes) X(read_requests) X(read_ahead_bytes)          \
-            X(reads_that_waited) X(writes) X(write_bytes) X(write_requests) X(interrupts) X(errors)
+    X(lookups_from_cache)                                                                                    \
+    X(attributes_from_cache) X(listings) X(listings_from_cache) X(listings_ahead) X(listings_ahead_read)     \
+        X(opens) X(reads) X(read_bytes) X(read_requests) X(read_ahead_bytes) X(reads_that_waited) X(writes)  \
+            X(write_bytes) X(write_requests) X(interrupts) X(errors)
 typedef struct Statistics {
 #define STATISTICS_FIELD(name) uint64_t name;
     STATISTICS(STATISTICS_FIELD)
@@ -32,6 +33,7 @@ struct Mount {
     Statistics statistics;
 
     struct fuse_session *session;
+    int device;            /* another descriptor of its device, see hold_device; -1: none */
     struct fuse_buf input; /* the request being processed */
     LyWatch *watch;
     bool initialised, mounted;
@@ -45,11 +47,11 @@ struct Mount {
     size_t idle_operation_count;
     LyTimer *interrupt_timer;
 
-    LyList directories; /* open ones */
-    LyList listings;    /* kept by inodes, oldest first */
+    LyList directories;      /* open ones */
+    LyList listings;         /* kept by inodes, oldest first */
     uint32_t ahead_listings; /* of these: guessed, and not read yet */
-    LyList reading;     /* files that hold data read ahead */
-    LyList merging;     /* files that hold small writes back, oldest first */
+    LyList reading;          /* files that hold data read ahead */
+    LyList merging;          /* files that hold small writes back, oldest first */
     LyTimer *merge_timer;
     LyList held_writes;        /* operations whose reply waits until less is unacknowledged */
     size_t unacknowledged_len; /* bytes written and not yet acknowledged */

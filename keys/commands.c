@@ -30,6 +30,7 @@ const Program this_program = {
              "       lanyard-key --help | --version\n"
              "\nMakes, reads, converts and signs with SSH keys in every format.\n"
              "\nCommands (lanyard-key COMMAND --help says more):\n",
-    .behind = "  ssh-keygen        Take the command line of ssh-keygen\n",
+    .face = "ssh-keygen",
+    .face_summary = "Take the command line of ssh-keygen",
     .writes_keys = true,
 };

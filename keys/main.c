@@ -32,18 +32,6 @@ static int print_help(const char *name)
     return status;
 }
 
-static int print_completions(const char *shell)
-{
-    LyBuf text = {0};
-    int status = STATUS_USAGE;
-    if (commands_completions(shell, &text))
-        status = print(&text);
-    else
-        fprintf(stderr, "lanyard-key: completions are made for bash, zsh and fish\n");
-    ly_buf_free(&text);
-    return status;
-}
-
 static int run(const Command *command, int argc, char **argv)
 {
     Tool tool;
@@ -81,7 +69,7 @@ int main(int argc, char **argv)
         return fflush(stdout) == 0 ? STATUS_OK : STATUS_IO;
     }
     if (strcmp(word, "--completions") == 0 && argc == 3)
-        return print_completions(argv[2]);
+        return completions_main(argv[2]);
     const Command *command = find(word);
     if (!command) {
         fprintf(stderr, "lanyard-key: there is no command \"%s\": see lanyard-key --help\n",

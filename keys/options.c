@@ -95,8 +95,8 @@ void commands_help(LyBuf *out)
     ly_buf_add_str(out, this_program.usage);
     for (size_t i = 0; commands[i]; i++)
         ly_buf_add_format(out, "  %-17s %s\n", commands[i]->name, commands[i]->summary);
-    if (this_program.behind)
-        ly_buf_add_str(out, this_program.behind);
+    if (this_program.face)
+        ly_buf_add_format(out, "  %-17s %s\n", this_program.face, this_program.face_summary);
     options_help("Options of every command:", command_common_options(), out);
 }
 

@@ -45,10 +45,12 @@ extern const Command *const commands[];
 
 /* What the texts of --help say of the program. In each program's commands.c. */
 typedef struct Program {
-    const char *name;   /* "lanyard-key" */
-    const char *usage;  /* the first lines of --help, with a blank line behind each paragraph */
-    const char *behind; /* lines behind the list of commands; NULL: none */
-    bool writes_keys;   /* its commands take --new-passphrase-file and the like */
+    const char *name;  /* "lanyard-key" */
+    const char *usage; /* the first lines of --help, with a blank line behind each paragraph */
+    const char *face;  /* a word that is no command of the table, but takes another program's command line */
+    const char *face_summary;
+    const Option *options; /* without a command; NULL: --help and --version only */
+    bool writes_keys;      /* its commands take --new-passphrase-file and the like */
 } Program;
 extern const Program this_program;
 
@@ -60,6 +62,8 @@ const Option *command_common_options(void);
 /* Appends the completion script for "bash", "zsh" or "fish", made from the tables; false for another shell.
  */
 bool commands_completions(const char *shell, LyBuf *out);
+/* PROGRAM --completions SHELL: prints it, or what is wrong; returns the exit status. */
+int completions_main(const char *shell);
 
 /* Appends a section of --help: a title, and a line an option. */
 void options_help(const char *title, const Option *options, LyBuf *out);

@@ -142,7 +142,12 @@ Remote *remote_open(Tool *tool, LyDestination *destination, LyError *error)
     if (!tool->prompter)
         tool->prompter = ly_prompter_new(loop, true);
     Remote *remote = ly_new(Remote);
-    LyClientEvents events = {asked, signed_in, event, NULL, banner, closed, remote};
+    LyClientEvents events = {.ask = asked,
+                             .ready = signed_in,
+                             .event = event,
+                             .banner = banner,
+                             .closed = closed,
+                             .user = remote};
     remote->tool = tool;
     remote->said = LY_BUF(1024);
     remote->client = ly_client_new(loop, destination, &events);

@@ -207,22 +207,29 @@ static bool may_rewrite(const Keygen *keygen, const PrivateKey *old, const char 
     return false;
 }
 
-int keygen_change_passphrase(Keygen *keygen)
+/* The key that -p or -c (lanyard-key's `command`) changes; the rest is keygen_load_private's. */
+static int load_old(Keygen *keygen, const char *command, const char *prompt, const char *what,
+                    const char *second, PrivateKey *old)
 {
     int status = KEYGEN_OK;
-    PrivateKey old;
     if (!keygen_need_file(keygen, "Enter file in which the key is", &status))
         return status;
     if (!file_exists(keygen->file))
         return keygen_fatal("%s: %s", keygen->file, strerror(ENOENT));
-    status = keygen_load_private(keygen, keygen->file, "Enter old passphrase: ", "Failed to load key %s",
-                                 NULL, &old);
+    status = keygen_load_private(keygen, keygen->file, prompt, what, second, old);
+    if (status || may_rewrite(keygen, old, command))
+        return status;
+    keygen_private_clear(old);
+    return KEYGEN_FATAL;
+}
+
+int keygen_change_passphrase(Keygen *keygen)
+{
+    PrivateKey old;
+    int status = load_old(keygen, "passphrase", "Enter old passphrase: ", "Failed to load key %s", NULL,
+                          &old);
     if (status)
         return status;
-    if (!may_rewrite(keygen, &old, "passphrase")) {
-        keygen_private_clear(&old);
-        return KEYGEN_FATAL;
-    }
     LY_AUTO(ly_buf_free) LyBuf comment = {0};
     if (old.has_comment)
         printf("Key has comment '%s'\n", keygen_visible(ly_key_comment(old.key), &comment));
@@ -291,16 +298,12 @@ static int change_comment(Keygen *keygen, const PrivateKey *old)
 
 int keygen_change_comment(Keygen *keygen)
 {
-    int status = KEYGEN_OK;
     PrivateKey old;
-    if (!keygen_need_file(keygen, "Enter file in which the key is", &status))
+    int status = load_old(keygen, "comment", "Enter passphrase: ", "Cannot load private key \"%s\"",
+                          keygen->new_passphrase, &old);
+    if (status)
         return status;
-    if (!file_exists(keygen->file))
-        return keygen_fatal("%s: %s", keygen->file, strerror(ENOENT));
-    status = keygen_load_private(keygen, keygen->file, "Enter passphrase: ", "Cannot load private key \"%s\"",
-                                 keygen->new_passphrase, &old);
-    if (!status)
-        status = may_rewrite(keygen, &old, "comment") ? change_comment(keygen, &old) : KEYGEN_FATAL;
+    status = change_comment(keygen, &old);
     keygen_private_clear(&old);
     return status;
 }

@@ -62,6 +62,10 @@ static void handle(Engine *engine, const LyAgentEvent *event)
         break;
     case LY_AGENT_SIGN:
     case LY_AGENT_DECRYPT: {
+        if (event->type == LY_AGENT_SIGN && event->provider.len) { /* a security key: listed, not used */
+            ly_agent_answer_sign(engine->agent, event->id, (LyBytes){0});
+            break;
+        }
         Conversation *conversation = ly_agent_client_peer(event->client)->user;
         ly_list_append(&conversation->work, &work_new(engine->crypto, event)->link);
         SetEvent(conversation->ready);
@@ -69,6 +73,9 @@ static void handle(Engine *engine, const LyAgentEvent *event)
     }
     case LY_AGENT_EXTENSION:
         detail_answer(engine->agent, engine->journal, event, now_us());
+        break;
+    case LY_AGENT_RESOLVE:
+        ly_agent_answer_resolve(engine->agent, event->id, NULL);
         break;
     case LY_AGENT_PROVIDER:
         ly_log(&engine->log, LY_LOG_WARNING,

@@ -1,6 +1,8 @@
 /* Constraints of keys (RFC 9987 section 3.2.7, PROTOCOL.agent): all are understood, or the key is refused. */
 #include "agent/agent-private.h"
 
+#include <strings.h>
+
 #include "base/names.h"
 
 LyBytes ly_agent_get_text(LyReader *reader)
@@ -68,31 +70,39 @@ static const char *get_destinations(LyAgentClient *client, LyReader *reader, con
     return list.failed ? "its destination restriction is cut short" : NULL;
 }
 
-bool ly_agent_provider_allowed(LyAgentClient *client, LyBytes provider)
+static bool refuse_provider(LyAgentClient *client, LyBytes provider, const char *why)
 {
-    const LyAgent *agent = client->agent;
-    const char *why = NULL;
-    if (ly_agent_client_is_remote(client) && !agent->options.remote_providers)
-        why = "the request comes through a session";
-    else if (provider.len == 0 || provider.len > 4096 || provider.data[0] != '/')
-        why = "its path is not absolute";
-    /* Patterns are compared with the text, so it must not lead elsewhere. */
-    for (size_t i = 0; !why && i + 2 < provider.len; i++)
-        if (provider.data[i] == '/' && provider.data[i + 1] == '.' && provider.data[i + 2] == '.')
-            why = "its path goes through \"..\"";
+    ly_log(&client->agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: %s",
+           LY_PRINTABLE(provider), PEER_TEXT(client), why);
+    return false;
+}
+
+bool ly_agent_may_provide(LyAgentClient *client, LyBytes provider)
+{
+    if (ly_agent_client_is_remote(client) && !client->agent->options.remote_providers)
+        return refuse_provider(client, provider, "the request comes through a session");
+    if (provider.len == 0 || provider.len > PROVIDER_MAX || provider.data[0] != '/')
+        return refuse_provider(client, provider, "its path is not absolute");
+    return true;
+}
+
+bool ly_agent_provider_allowed(LyAgentClient *client, const char *path)
+{
+    const char *const *patterns = client->agent->options.providers;
     bool allowed = false;
-    for (size_t i = 0; !why && agent->options.providers && agent->options.providers[i]; i++) {
-        int verdict = ly_pattern_list_match(ly_bytes_str(agent->options.providers[i]), provider, false);
+    for (size_t i = 0; patterns && patterns[i]; i++) {
+        int verdict = ly_pattern_list_match(ly_bytes_str(patterns[i]), ly_bytes_str(path), false);
         if (verdict < 0)
-            why = "it is excluded";
+            return refuse_provider(client, ly_bytes_str(path), "it is excluded (-P)");
         allowed = allowed || verdict > 0;
     }
-    if (!why && !allowed)
-        why = "it is not among the allowed ones";
-    if (why)
-        ly_log(&agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: %s",
-               LY_PRINTABLE(provider), PEER_TEXT(client), why);
-    return !why;
+    return allowed || refuse_provider(client, ly_bytes_str(path), "it is not among the allowed ones (-P)");
+}
+
+bool ly_agent_has_library(const Constraints *constraints)
+{
+    return constraints->sk_provider.data && !(constraints->sk_provider.len == 8 &&
+           strncasecmp((const char *)constraints->sk_provider.data, "internal", 8) == 0);
 }
 
 static const char *get_sk_provider(LyAgentClient *client, LyReader *reader, const LyKey *key,
@@ -105,28 +115,26 @@ static const char *get_sk_provider(LyAgentClient *client, LyReader *reader, cons
     constraints->sk_provider = ly_agent_get_text(reader);
     if (reader->failed || constraints->sk_provider.len == 0)
         return "its security key library is malformed";
-    if (!ly_bytes_is(constraints->sk_provider, "internal") &&
-        !ly_agent_provider_allowed(client, constraints->sk_provider))
+    if (ly_agent_has_library(constraints) && !ly_agent_may_provide(client, constraints->sk_provider))
         return "its security key library is not allowed";
     return NULL;
 }
 
+/* As OpenSSH reads it: keys that are no certificates, or fit no key of the module, are passed over later. */
 static const char *get_certificates(LyAgentClient *client, LyReader *reader, const LyKey *key,
                                     Constraints *constraints)
 {
     if (key)
         return "certificates come with PKCS#11 modules only";
-    if (constraints->has_certificates)
+    if (constraints->certificates.len)
         return "certificates are given twice";
-    constraints->has_certificates = true;
     constraints->cert_only = ly_get_bool(reader);
     constraints->certificates = ly_get_string(reader);
     LyReader list = ly_reader(constraints->certificates);
     for (size_t count = 1; list.len && !list.failed; count++) {
         LyKey *certificate = ly_key_new_public(client->agent->crypto, ly_get_string(&list), NULL);
-        bool good = certificate && ly_key_is_certificate(certificate) && count <= ASSOCIATED_CERTS_MAX;
         ly_key_unref(certificate);
-        if (!good)
+        if (!certificate || count > ASSOCIATED_CERTS_MAX)
             return "a certificate is malformed, or there are more than 1024";
     }
     return list.failed ? "the certificates are cut short" : NULL;

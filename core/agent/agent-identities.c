@@ -124,6 +124,31 @@ void ly_agent_remove_all(LyAgent *agent)
         ly_agent_remove(agent, agent->count - 1);
 }
 
+static bool is_of_module(const Identity *identity, const char *path)
+{
+    return identity->is_module && strcmp(identity->provider, path) == 0;
+}
+
+size_t ly_agent_remove_provider(LyAgent *agent, const char *path)
+{
+    size_t count = 0;
+    for (size_t i = agent->count; i-- > 0;) {
+        if (i >= agent->count || !is_of_module(agent->identities[i], path))
+            continue;
+        ly_agent_remove(agent, i);
+        count++;
+    }
+    return count;
+}
+
+size_t ly_agent_count_provider(const LyAgent *agent, const char *path)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < agent->count; i++)
+        count += is_of_module(agent->identities[i], path);
+    return count;
+}
+
 void ly_agent_expire(LyAgent *agent)
 {
     if (agent->now_us < agent->next_expiry_us)
@@ -304,28 +329,60 @@ void ly_agent_handle_list(Request *request, LyReader *reader)
     ly_agent_reply_end(request, mark);
 }
 
-void ly_agent_handle_add(Request *request, LyReader *reader)
+/* The key and its constraints; NULL: refused (logged). */
+static LyKey *get_addition(LyAgentClient *client, LyReader *reader, Constraints *constraints)
 {
-    LyAgentClient *client = request->client;
     LyAgent *agent = client->agent;
-    size_t held = reader->len;
     LyError error = {0};
-    Constraints constraints = {0};
     LyKey *key = ly_key_new_private(agent->crypto, reader, (LyBytes){0}, &error), *commented = NULL;
     LyBytes comment = ly_agent_get_text(reader);
     bool good = key && !reader->failed && (!ly_key_is_private(key) || ly_key_check(key, &error));
     if (!good)
         ly_log(&agent->options.log, LY_LOG_WARNING, "a key from %s is not added: %s", PEER_TEXT(client),
                error.code ? error.message : "the request is cut short");
-    if (good && ly_agent_get_constraints(client, reader, key, &constraints)) {
+    if (good && ly_agent_get_constraints(client, reader, key, constraints)) {
         ly_key_forget(key); /* what the check needed */
         commented = comment.len ? ly_key_new_commented(key, comment) : ly_key_ref(key);
-        IdentityAdd add = {.key = commented, .constraints = &constraints, .held = held};
-        good = ly_agent_put_identity(client, &add);
-    } else {
-        good = false;
     }
-    ly_key_unref(commented);
+    ly_key_unref(key);
+    return commented;
+}
+
+void ly_agent_handle_add(Request *request, LyReader *reader)
+{
+    LyBytes all = ly_bytes(reader->data, reader->len);
+    Constraints constraints = {0};
+    LyKey *key = get_addition(request->client, reader, &constraints);
+    bool good = key != NULL;
+    if (key && ly_agent_has_library(&constraints)) {
+        ly_agent_request_keep(request, all);
+        request->provider = ly_bytes(request->body.data + (constraints.sk_provider.data - all.data),
+                                     constraints.sk_provider.len);
+        good = ly_agent_ask(request, LY_AGENT_RESOLVE, WAIT_RESOLVE);
+        ly_key_unref(key);
+        if (!good)
+            ly_agent_reply_status(request, SSH_AGENT_FAILURE);
+        return;
+    }
+    if (key) {
+        IdentityAdd add = {.key = key, .constraints = &constraints, .held = all.len};
+        good = ly_agent_put_identity(request->client, &add);
+    }
+    ly_key_unref(key);
+    ly_agent_reply_status(request, good ? SSH_AGENT_SUCCESS : SSH_AGENT_FAILURE);
+}
+
+void ly_agent_add_resolved(Request *request)
+{
+    LyReader reader = ly_reader(request->body);
+    Constraints constraints = {0};
+    LyKey *key = get_addition(request->client, &reader, &constraints);
+    bool good = key != NULL;
+    if (key) {
+        constraints.sk_provider = ly_bytes_str(request->resolved);
+        IdentityAdd add = {.key = key, .constraints = &constraints, .held = request->body.len};
+        good = ly_agent_put_identity(request->client, &add);
+    }
     ly_key_unref(key);
     ly_agent_reply_status(request, good ? SSH_AGENT_SUCCESS : SSH_AGENT_FAILURE);
 }

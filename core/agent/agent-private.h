@@ -24,6 +24,7 @@ enum {
     ASSOCIATED_CERTS_MAX = 1024, /* of a PKCS#11 request */
     USER_PATTERN_MAX = 256,      /* bytes */
     PASSPHRASE_ATTEMPTS = 3,
+    PROVIDER_MAX = 4096, /* bytes of a path */
     LOCK_SALT_LEN = 16,
     LOCK_HASH_LEN = 32,
 };
@@ -38,7 +39,6 @@ typedef struct Constraints {
     size_t destination_count;
     LyBytes sk_provider;  /* data NULL: none */
     LyBytes certificates; /* key blobs, a string each */
-    bool has_certificates;
 } Constraints;
 
 typedef struct Identity {
@@ -75,6 +75,7 @@ typedef enum Wait {
     WAIT_DECRYPT,
     WAIT_OPENER, /* another request asks for the passphrase of the same key */
     WAIT_SIGN,
+    WAIT_RESOLVE,
     WAIT_PROVIDER,
     WAIT_EXTENSION,
     WAIT_UNTIL /* a failed unlock's delay */
@@ -97,8 +98,9 @@ struct Request {
     LyBytes passphrase; /* secret memory */
     uint64_t until_us;
     LyLink delay_link;
-    /* PROVIDER, views of body */
+    /* RESOLVE, PROVIDER: views of body; and what the path was resolved to, owned, once it is */
     LyBytes provider, pin;
+    char *resolved;
     Constraints constraints;
 };
 
@@ -234,7 +236,11 @@ bool ly_agent_get_constraints(LyAgentClient *client, LyReader *reader, const LyK
                               Constraints *constraints);
 /* A string without NUL inside; one at its end is taken off, as OpenSSH does. */
 LyBytes ly_agent_get_text(LyReader *reader);
-bool ly_agent_provider_allowed(LyAgentClient *client, LyBytes provider);
+/* May the client load modules, and may it be this one, its path resolved? False: refused (logged). */
+bool ly_agent_may_provide(LyAgentClient *client, LyBytes provider);
+bool ly_agent_provider_allowed(LyAgentClient *client, const char *path);
+/* The key is reached by a library of its own, whose path is to be resolved. */
+bool ly_agent_has_library(const Constraints *constraints);
 
 /* ---- agent-session.c ---- */
 
@@ -270,6 +276,8 @@ const char *ly_agent_algorithm(const LyKey *key, uint32_t flags);
 void ly_agent_handle_list(Request *request, LyReader *reader);
 void ly_agent_handle_sign(Request *request, LyReader *reader);
 void ly_agent_handle_add(Request *request, LyReader *reader);
+/* The library of the sk-* key that waits to be added is allowed, and is request->resolved. */
+void ly_agent_add_resolved(Request *request);
 void ly_agent_handle_remove(Request *request, LyReader *reader);
 void ly_agent_handle_remove_all(Request *request, LyReader *reader);
 void ly_agent_handle_lock(Request *request, LyReader *reader);

@@ -1,7 +1,19 @@
-/* PKCS#11 modules: who may load which; the keys come from whoever answers. */
+/* PKCS#11 modules: who may load which; the keys come from whoever answers. Links are followed before the
+ * allowed patterns are looked at, which is a question too: the path may lead over a mount that hangs. */
 #include "agent/agent-private.h"
 
 #include "base/memory.h"
+
+static bool is_removal(const Request *request)
+{
+    return request->type == SSH_AGENTC_REMOVE_SMARTCARD_KEY;
+}
+
+static bool is_of_module(const Request *request)
+{
+    return is_removal(request) || request->type == SSH_AGENTC_ADD_SMARTCARD_KEY ||
+           request->type == SSH_AGENTC_ADD_SMARTCARD_KEY_CONSTRAINED;
+}
 
 void ly_agent_handle_provider(Request *request, LyReader *reader)
 {
@@ -13,7 +25,7 @@ void ly_agent_handle_provider(Request *request, LyReader *reader)
     bool constrained = request->type == SSH_AGENTC_ADD_SMARTCARD_KEY_CONSTRAINED;
     Constraints constraints = {0};
     bool good =
-        !reader->failed && ly_agent_provider_allowed(client, provider) &&
+        !reader->failed && client->agent->options.providers && (is_removal(request) || ly_agent_may_provide(client, provider)) &&
         (constrained ? ly_agent_get_constraints(client, reader, NULL, &constraints) : reader->len == 0);
     if (!good) {
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
@@ -26,17 +38,41 @@ void ly_agent_handle_provider(Request *request, LyReader *reader)
     request->pin = ly_agent_get_text(&copy);
     if (constrained)
         ly_agent_get_constraints(client, &copy, NULL, &request->constraints);
-    if (!ly_agent_ask(request, LY_AGENT_PROVIDER, WAIT_PROVIDER))
+    if (!ly_agent_ask(request, LY_AGENT_RESOLVE, WAIT_RESOLVE))
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
 }
 
+void ly_agent_answer_resolve(LyAgent *agent, uint64_t id, const char *path)
+{
+    Request *request = ly_agent_take_answer(agent, id, WAIT_RESOLVE);
+    if (!request)
+        return;
+    LyAgentClient *client = request->client;
+    /* A file that was deleted meanwhile goes by the name that it had. */
+    if (path)
+        request->resolved = ly_strdup(path);
+    else if (is_removal(request))
+        request->resolved = ly_bytes_dup_str(request->provider);
+    else
+        ly_log(&agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: there is no such file",
+               LY_PRINTABLE(request->provider), PEER_TEXT(client));
+    bool good = request->resolved &&
+                (is_removal(request) || ly_agent_provider_allowed(client, request->resolved));
+    if (good && !is_of_module(request))
+        ly_agent_add_resolved(request);
+    else if (!good || !ly_agent_ask(request, LY_AGENT_PROVIDER, WAIT_PROVIDER))
+        ly_agent_reply_status(request, SSH_AGENT_FAILURE);
+}
+
+/* A key that is here already stays as it is, as OpenSSH's agent does it: its constraints may be stricter. */
 static bool put(Request *request, LyKey *key)
 {
     IdentityAdd add = {.key = key,
                        .constraints = &request->constraints,
-                       .provider = request->provider,
+                       .provider = ly_bytes_str(request->resolved),
                        .held = request->body.len};
-    return ly_agent_put_identity(request->client, &add);
+    return !ly_agent_find(request->client->agent, ly_key_blob(key), NULL) &&
+           ly_agent_put_identity(request->client, &add);
 }
 
 /* The key itself, unless only certificates are wanted, and each certificate that is for it. */
@@ -57,13 +93,10 @@ void ly_agent_answer_provider(LyAgent *agent, uint64_t id, bool done, LyKey *con
     Request *request = ly_agent_take_answer(agent, id, WAIT_PROVIDER);
     if (!request)
         return;
-    bool unload = request->type == SSH_AGENTC_REMOVE_SMARTCARD_KEY, good = done && unload;
-    for (size_t i = 0; done && !unload && i < count; i++)
+    bool good = done && is_removal(request);
+    for (size_t i = 0; done && !is_removal(request) && i < count; i++)
         good = put_with_certificates(request, keys[i]) || good;
-    for (size_t i = agent->count; unload && done && i-- > 0;) {
-        const Identity *identity = agent->identities[i];
-        if (identity->is_module && ly_bytes_is(request->provider, identity->provider))
-            ly_agent_remove(agent, i);
-    }
+    if (good && is_removal(request))
+        ly_agent_remove_provider(agent, request->resolved);
     ly_agent_reply_status(request, good ? SSH_AGENT_SUCCESS : SSH_AGENT_FAILURE);
 }

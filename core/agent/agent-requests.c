@@ -32,6 +32,7 @@ void ly_agent_request_free(Request *request)
     ly_secret_free((void *)request->passphrase.data);
     ly_buf_free(&request->reply);
     ly_free(request->question.target);
+    ly_free(request->resolved);
     ly_free(request);
 }
 
@@ -150,15 +151,15 @@ Request *ly_agent_find_waiting(const LyAgent *agent, Wait wait, const LyKey *key
 
 void ly_agent_refuse_kept(LyAgent *agent, const LyKey *key, const char *why)
 {
-    static const Wait waits[] = {WAIT_OPENER,  WAIT_CONFIRM, WAIT_PASSPHRASE,
-                                 WAIT_DECRYPT, WAIT_SIGN,    WAIT_PROVIDER};
-    for (size_t i = 0; i < LY_COUNT(waits) - (key ? 2 : 0); i++) {
+    static const Wait waits[] = {WAIT_OPENER, WAIT_CONFIRM, WAIT_PASSPHRASE, WAIT_DECRYPT,
+                                 WAIT_SIGN,   WAIT_RESOLVE, WAIT_PROVIDER};
+    for (size_t i = 0; i < LY_COUNT(waits) && !(key && waits[i] == WAIT_SIGN); i++) {
         /* A reply may release those behind it: so each search begins anew. */
         Request *request;
         while ((request = ly_agent_find_waiting(agent, waits[i], key))) {
             ly_agent_withdraw(request);
             request->wait = WAIT_NOTHING;
-            if (waits[i] == WAIT_PROVIDER) {
+            if (waits[i] == WAIT_RESOLVE || waits[i] == WAIT_PROVIDER) {
                 ly_agent_reply_status(request, SSH_AGENT_FAILURE);
                 continue;
             }

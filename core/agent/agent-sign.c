@@ -94,7 +94,9 @@ static const char *sk_fault(const LyAgent *agent, const LyKey *key, LyBytes data
     UserauthRequest request;
     if (!any && !is_sshsig(data) && !ly_agent_get_userauth_request(data, key, &request))
         return "a security key of a web application signs sign-ins and SSHSIG only";
-    return "the key is in a security key, which this agent does not reach: use ssh without an agent for it";
+    return agent->options.security_keys
+               ? NULL
+               : "the key is in a security key, which this agent does not reach: use ssh without an agent for it";
 }
 
 /* ---- the steps ---- */

@@ -131,7 +131,7 @@ static void show_question(LyAgent *agent, Request *request, LyAgentEvent *event)
     case LY_AGENT_SIGN:
         event->algorithm = ly_bytes_str(ly_agent_algorithm(request->key, request->flags));
         event->data = request->body;
-        if (identity && identity->is_module)
+        if (identity && identity->provider)
             event->provider = ly_bytes_str(identity->provider);
         break;
     case LY_AGENT_PASSPHRASE:
@@ -148,8 +148,11 @@ static void show_question(LyAgent *agent, Request *request, LyAgentEvent *event)
         event->contents = ly_get_rest(&reader);
         break;
     }
-    case LY_AGENT_PROVIDER:
+    case LY_AGENT_RESOLVE:
         event->provider = request->provider;
+        break;
+    case LY_AGENT_PROVIDER:
+        event->provider = ly_bytes_str(request->resolved);
         event->pin = request->pin;
         event->unload = request->type == SSH_AGENTC_REMOVE_SMARTCARD_KEY;
         break;

@@ -20,8 +20,10 @@ typedef struct LyAgentOptions {              /* copied; the patterns must live a
     bool restrict_websafe;                   /* others sign userauth requests and SSHSIG only (default true in
                                                 programs) */
     const char *const
-        *providers;        /* patterns of PKCS#11 modules that may be loaded, NULL-terminated; NULL: none */
+        *providers;        /* patterns of PKCS#11 modules and security key libraries that may be loaded, against
+                              the path that LY_AGENT_RESOLVE finds, NULL-terminated; NULL: none */
     bool remote_providers; /* also over connections that bound a session (-O allow-remote-pkcs11) */
+    bool security_keys;    /* whoever pulls events signs with sk-* keys too; else they are refused */
     const char *const *extensions; /* names of those that whoever pulls events answers, NULL-terminated; NULL: none */
     uint64_t lifetime_us;  /* of keys that are added without one; 0: they stay */
     size_t max_identities; /* 0: LY_AGENT_IDENTITIES_MAX */
@@ -94,6 +96,7 @@ typedef enum LyAgentEventType {
     LY_AGENT_DECRYPT,    /* open `encrypted` with `passphrase` -> ly_agent_answer_decrypt; costs what its KDF
                             costs */
     LY_AGENT_EXTENSION,  /* one of options.extensions, never while locked -> ly_agent_answer_extension */
+    LY_AGENT_RESOLVE,    /* which file is `provider` really, all links followed? -> ly_agent_answer_resolve */
     LY_AGENT_PROVIDER,   /* load or unload a PKCS#11 module -> ly_agent_answer_provider */
     LY_AGENT_WITHDRAWN,  /* the question `id` is not asked any more */
     LY_AGENT_USED,       /* a signature was made (for notifications) */
@@ -114,13 +117,15 @@ typedef struct LyAgentEvent { /* views live until the next call of ly_agent_next
     LyBytes extension, contents;   /* EXTENSION: its name, and what follows it */
     LyBytes encrypted, passphrase; /* DECRYPT: a key file's text (PPK) */
     int attempt;                   /* PASSPHRASE: from 1 */
-    LyBytes provider, pin;         /* PROVIDER; SIGN: the module that holds the key, else empty */
+    LyBytes provider, pin;         /* PROVIDER, RESOLVE; SIGN: the module that holds the key, of sk-* keys the
+                                      library that speaks with it ("internal" or a path); else empty */
     bool unload;
     const char *why;
 } LyAgentEvent;
 
 /* The next event; false when there is none. Call until it returns false, after input, sending, tick and
- * answers. What SIGN, DECRYPT, EXTENSION and PROVIDER show lives until the question is answered or withdrawn. */
+ * answers. What SIGN, DECRYPT, EXTENSION, RESOLVE
+ * and PROVIDER show lives until the question is answered or withdrawn. */
 bool ly_agent_next(LyAgent *agent, LyAgentEvent *event);
 
 /* Answers by the question's id; an id that is withdrawn or unknown is ignored. */
@@ -131,8 +136,12 @@ void ly_agent_answer_passphrase(LyAgent *agent, uint64_t id, LyBytes passphrase)
 void ly_agent_answer_sign(LyAgent *agent, uint64_t id, LyBytes signature);
 /* NULL: it cannot be opened; `wrong_passphrase` asks again. The key is referenced. */
 void ly_agent_answer_decrypt(LyAgent *agent, uint64_t id, LyKey *key, bool wrong_passphrase);
-/* The module's keys (public halves; referenced) become identities with the constraints of the request. When
- * unloading, the engine removes the module's identities itself: `keys` is not looked at. */
+/* The absolute path, which the patterns are compared with, and which is the module's name from now on; NULL:
+ * there is no such file. */
+void ly_agent_answer_resolve(LyAgent *agent, uint64_t id, const char *path);
+/* The module's keys (public halves; referenced) become identities with the constraints of the request, but
+ * for those that the agent has already, as OpenSSH's does. When unloading, the engine removes the module's
+ * identities itself: `keys` is not looked at. */
 void ly_agent_answer_provider(LyAgent *agent, uint64_t id, bool done, LyKey *const *keys, size_t count);
 
 /* What stands behind the name in EXTENSION_RESPONSE; NULL data: EXTENSION_FAILURE. */
@@ -166,6 +175,10 @@ size_t ly_agent_count(const LyAgent *agent);
 bool ly_agent_get(const LyAgent *agent, size_t index, LyAgentIdentityInfo *info);
 /* SIGUSR1, suspend, screen lock. */
 void ly_agent_remove_all(LyAgent *agent);
+/* The keys of a PKCS#11 module, which is gone; how many there were. */
+size_t ly_agent_remove_provider(LyAgent *agent, const char *path);
+/* How many keys of the module there are. */
+size_t ly_agent_count_provider(const LyAgent *agent, const char *path);
 bool ly_agent_is_locked(const LyAgent *agent);
 /* Locks with a random passphrase that only ly_agent_unlock_all lifts (screen lock). */
 void ly_agent_suspend(LyAgent *agent, bool suspended);

@@ -318,6 +318,17 @@ void *ly_channel_user(const LyChannel *channel)
     return channel->user;
 }
 
+LyChannelFunc ly_channel_func(const LyChannel *channel)
+{
+    return channel->func;
+}
+
+void ly_channel_set_func(LyChannel *channel, LyChannelFunc func, void *user)
+{
+    channel->func = func;
+    channel->user = user;
+}
+
 void ly_channel_set_user(LyChannel *channel, void *user)
 {
     channel->user = user;

@@ -46,6 +46,7 @@ struct LyChannel {
     bool eof_sent, eof_received, close_sent, close_wanted, first_heard;
     char *type;
     LyBuf open_data; /* QUESTION: kept until the answer */
+    LyChannelFunc func;
     void *user;
 
     uint64_t send_window; /* what the peer still takes */

@@ -64,12 +64,17 @@ void ly_connection_tick(LyConnection *connection, uint64_t now_us);
 /* Something arrived from the peer (keepalive's clock starts anew). */
 void ly_connection_heard(LyConnection *connection);
 
+/* Who deals with the events of a channel. The engine keeps it and never calls it: whoever pulls the events
+ * does (LyClient and LyServer, in place of their own `event`). */
+typedef void (*LyChannelFunc)(void *user, const LyConnectionEvent *event);
+
 typedef struct LyChannelOptions {
     uint32_t window;     /* initial window and most that is ever outstanding, bytes; 0: 2 MiB. Grows as far as
                             `max_window` */
     uint32_t max_window; /* 0: same as window. The window doubles when a full one was consumed within two
                             round trips (the shortest answer to any request on the connection) */
     uint32_t max_packet; /* 0: 32 KiB */
+    LyChannelFunc func;  /* NULL: whoever pulls the events */
     void *user;
 } LyChannelOptions;
 
@@ -110,11 +115,14 @@ void ly_channel_exit_signal(LyChannel *channel, LyBytes name_without_sig, bool c
 
 void *ly_channel_user(const LyChannel *channel);
 void ly_channel_set_user(LyChannel *channel, void *user);
+LyChannelFunc ly_channel_func(const LyChannel *channel);
+/* Hands the channel over: its events go to func(user) from the next one on. */
+void ly_channel_set_func(LyChannel *channel, LyChannelFunc func, void *user);
 LyBytes ly_channel_type(const LyChannel *channel);
 bool ly_channel_is_open(const LyChannel *channel);
 
-/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answer to
- * the oldest of the peer's. */
+/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answer
+ * to the oldest of the peer's. */
 void ly_global_request(LyConnection *connection, LyBytes type, bool want_reply, uint32_t tag, LyBytes data);
 void ly_global_reply(LyConnection *connection, bool success, LyBytes data);
 

@@ -170,47 +170,6 @@ void ly_channel_request(LyChannel *channel, LyBytes type, bool want_reply, uint3
     ly_connection_send(connection, &payload);
 }
 
-static void request_with_string(LyChannel *channel, LyBytes type, LyBytes string, uint32_t tag)
-{
-    LY_AUTO(ly_buf_free) LyBuf data = {0};
-    ly_put_string(&data, string);
-    ly_channel_request(channel, type, true, tag, ly_buf_bytes(&data));
-}
-
-void ly_channel_exec(LyChannel *channel, LyBytes command, uint32_t tag)
-{
-    request_with_string(channel, LY_BYTES("exec"), command, tag);
-}
-
-void ly_channel_subsystem(LyChannel *channel, LyBytes name, uint32_t tag)
-{
-    request_with_string(channel, LY_BYTES("subsystem"), name, tag);
-}
-
-void ly_channel_shell(LyChannel *channel, uint32_t tag)
-{
-    ly_channel_request(channel, LY_BYTES("shell"), true, tag, (LyBytes){0});
-}
-
-void ly_channel_env(LyChannel *channel, LyBytes name, LyBytes value)
-{
-    LY_AUTO(ly_buf_free) LyBuf data = {0};
-    ly_put_string(&data, name);
-    ly_put_string(&data, value);
-    ly_channel_request(channel, LY_BYTES("env"), false, 0, ly_buf_bytes(&data));
-}
-
-void ly_channel_window_change(LyChannel *channel, uint32_t columns, uint32_t rows, uint32_t width,
-                              uint32_t height)
-{
-    uint8_t data[16];
-    ly_store_u32(data, columns);
-    ly_store_u32(data + 4, rows);
-    ly_store_u32(data + 8, width);
-    ly_store_u32(data + 12, height);
-    ly_channel_request(channel, LY_BYTES("window-change"), false, 0, ly_bytes(data, sizeof data));
-}
-
 void ly_channel_exit_status(LyChannel *channel, uint32_t status)
 {
     uint8_t data[4];

@@ -17,6 +17,8 @@ void ly_channel_set_windows(LyChannel *channel, const LyChannelOptions *options)
     channel->max_window = LY_MAX(channel->window, options->max_window);
     channel->max_packet = options->max_packet ? options->max_packet : DEFAULT_MAX_PACKET;
     channel->receive_window = channel->window;
+    if (options->func)
+        channel->func = options->func;
     if (options->user)
         channel->user = options->user;
     channel->lap_us = ly_transport_now_us(channel->connection->transport);

@@ -32,6 +32,10 @@ LyKey *ly_key_read_public(LyCrypto *crypto, LyBytes text, LyError *error);
 /* One line "type base64 [comment]"; authorized_keys options are not read here. */
 LyKey *ly_key_read_line(LyCrypto *crypto, LyBytes line, LyError *error);
 
+/* The key that an X.509 certificate in DER is for; nothing else of the certificate is read or checked.
+ * LY_ERROR_INVALID, or LY_ERROR_UNSUPPORTED for keys that SSH has not. */
+LyKey *ly_key_read_x509(LyCrypto *crypto, LyBytes der, LyError *error);
+
 /* One key of a file, with all that the file says of it. */
 typedef struct LyKeyEntry {
     LyKeyFormat format;

@@ -8,6 +8,7 @@
 
 struct LyAgentForward {
     LyClient *client;
+    LyAcceptor acceptor;
     bool requested;
     LyList users;
     size_t count;
@@ -86,60 +87,9 @@ static void bound(void *data, LyBytes reply, const LyError *error)
     /* An agent that does not know the extension says FAILURE; one that is gone fails the next request too. */
 }
 
-static void open_requested(LyAgentForward *forward, LyChannel *channel)
+static void user_event(void *data, const LyConnectionEvent *event)
 {
-    LyError error = {0};
-    if (!forward->requested) {
-        ly_channel_refuse(channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
-        return;
-    }
-    if (forward->count == LY_AGENT_FORWARD_MAX) {
-        ly_channel_refuse(channel, SSH_OPEN_RESOURCE_SHORTAGE, "too many connections to the agent");
-        return;
-    }
-    LyAgentConnection *agent = ly_client_agent(forward->client, &error);
-    if (!agent) {
-        ly_channel_refuse(channel, SSH_OPEN_CONNECT_FAILED, "there is no agent");
-        return;
-    }
-    User *user = ly_new(User);
-    user->forward = forward;
-    user->channel = channel;
-    user->agent = agent;
-    user->in = LY_BUF(4 + LY_AGENT_MESSAGE_MAX + WINDOW);
-    user->out = LY_BUF(4 + LY_AGENT_MESSAGE_MAX);
-    ly_list_append(&forward->users, &user->link);
-    forward->count++;
-    LyTransport *transport = ly_session_transport(ly_client_session(forward->client));
-    LyBuf request = {0};
-    ly_put_agent_session_bind(&request, ly_transport_host_key_blob(transport),
-                              ly_transport_session_id(transport), ly_transport_host_key_signature(transport),
-                              true);
-    ly_agent_request(agent, ly_buf_bytes(&request), bound, NULL);
-    ly_buf_free(&request);
-    LyChannelOptions options = {.window = WINDOW, .user = user};
-    ly_channel_accept(channel, &options, (LyBytes){0});
-}
-
-static User *find(LyAgentForward *forward, const LyChannel *channel)
-{
-    ly_list_each(&forward->users, User, link, user)
-    {
-        if (channel && user->channel == channel)
-            return user;
-    }
-    return NULL;
-}
-
-bool ly_agent_forward_event(LyAgentForward *forward, const LyConnectionEvent *event)
-{
-    if (event->type == LY_CHANNEL_OPEN_REQUEST && ly_bytes_is(event->text, "auth-agent@openssh.com")) {
-        open_requested(forward, event->channel);
-        return true;
-    }
-    User *user = find(forward, event->channel);
-    if (!user)
-        return false;
+    User *user = data;
     switch (event->type) {
     case LY_CHANNEL_DATA:
         ly_buf_add(&user->in, event->data);
@@ -160,9 +110,51 @@ bool ly_agent_forward_event(LyAgentForward *forward, const LyConnectionEvent *ev
         user_free(user);
         break;
     default:
-        ly_client_refuse(forward->client, event);
+        ly_client_refuse(user->forward->client, event);
         break;
     }
+}
+
+static void accept_user(LyAgentForward *forward, LyChannel *channel, LyAgentConnection *agent)
+{
+    User *user = ly_new(User);
+    user->forward = forward;
+    user->channel = channel;
+    user->agent = agent;
+    user->in = LY_BUF(4 + LY_AGENT_MESSAGE_MAX + WINDOW);
+    user->out = LY_BUF(4 + LY_AGENT_MESSAGE_MAX);
+    ly_list_append(&forward->users, &user->link);
+    forward->count++;
+    LyTransport *transport = ly_session_transport(ly_client_session(forward->client));
+    LyBuf request = {0};
+    ly_put_agent_session_bind(&request, ly_transport_host_key_blob(transport),
+                              ly_transport_session_id(transport), ly_transport_host_key_signature(transport),
+                              true);
+    ly_agent_request(agent, ly_buf_bytes(&request), bound, NULL);
+    ly_buf_free(&request);
+    LyChannelOptions options = {.window = WINDOW, .func = user_event, .user = user};
+    ly_channel_accept(channel, &options, (LyBytes){0});
+}
+
+static bool open_requested(void *data, const LyConnectionEvent *event)
+{
+    LyAgentForward *forward = data;
+    LyError error = {0};
+    if (!ly_bytes_is(event->text, "auth-agent@openssh.com"))
+        return false;
+    if (!forward->requested) {
+        ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
+        return true;
+    }
+    if (forward->count == LY_AGENT_FORWARD_MAX) {
+        ly_channel_refuse(event->channel, SSH_OPEN_RESOURCE_SHORTAGE, "too many connections to the agent");
+        return true;
+    }
+    LyAgentConnection *agent = ly_client_agent(forward->client, &error);
+    if (agent)
+        accept_user(forward, event->channel, agent);
+    else
+        ly_channel_refuse(event->channel, SSH_OPEN_CONNECT_FAILED, "there is no agent");
     return true;
 }
 
@@ -172,11 +164,17 @@ void ly_agent_forward_request(LyAgentForward *forward, LyChannel *channel)
     ly_channel_request(channel, LY_BYTES("auth-agent-req@openssh.com"), false, 0, (LyBytes){0});
 }
 
+static void dropped(void *user, const LyConnectionEvent *event)
+{
+}
+
 LyAgentForward *ly_agent_forward_new(LyClient *client)
 {
     LyAgentForward *forward = ly_new(LyAgentForward);
     forward->client = client;
     ly_list_init(&forward->users);
+    forward->acceptor = (LyAcceptor){.open_request = open_requested, .user = forward};
+    ly_client_add_acceptor(client, &forward->acceptor);
     return forward;
 }
 
@@ -184,6 +182,17 @@ void ly_agent_forward_free(LyAgentForward *forward)
 {
     if (!forward)
         return;
-    ly_list_each(&forward->users, User, link, user) user_free(user);
+    ly_client_remove_acceptor(&forward->acceptor);
+    bool connected = ly_client_session(forward->client) != NULL;
+    ly_list_each(&forward->users, User, link, user)
+    {
+        if (connected) { /* what still comes on the channel is nobody's */
+            ly_channel_set_func(user->channel, dropped, NULL);
+            ly_channel_close(user->channel);
+        }
+        user_free(user);
+    }
+    if (connected)
+        ly_client_flush(forward->client);
     ly_free(forward);
 }

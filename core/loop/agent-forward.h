@@ -11,15 +11,12 @@ typedef struct LyAgentForward LyAgentForward;
 
 enum { LY_AGENT_FORWARD_MAX = 64 }; /* channels at once; more are refused */
 
-/* For the client's agent (ly_client_agent). */
+/* For the client's agent (ly_client_agent). Takes the client's auth-agent@openssh.com channels; those that
+ * the server opens without having been asked for are refused. */
 LyAgentForward *ly_agent_forward_new(LyClient *client);
-/* In the client's `closed`, or right before ly_client_free. NULL is fine. */
+/* At any time before ly_client_free (in `closed` too): closes its channels. NULL is fine. */
 void ly_agent_forward_free(LyAgentForward *forward);
 /* Asks the server for it, on an open session channel and before its command starts. A server that does not
  * want to goes on without. */
 void ly_agent_forward_request(LyAgentForward *forward, LyChannel *channel);
-/* Deals with the event if it is about one of these channels; false: it is the caller's. Channels that the
- * server opens without having been asked for are refused. */
-bool ly_agent_forward_event(LyAgentForward *forward, const LyConnectionEvent *event);
-
 #endif

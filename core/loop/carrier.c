@@ -1,6 +1,8 @@
 #include "loop/carrier.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -90,12 +92,21 @@ static void fds_free(LyCarrier *carrier)
     ly_free(fds);
 }
 
+/* What is no TCP socket refuses, and that is as good. */
+static void fds_set_no_delay(LyCarrier *carrier, bool on)
+{
+    FdCarrier *fds = (FdCarrier *)carrier;
+    int value = on;
+    setsockopt(fds->out, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value);
+}
+
 static const LyCarrierClass fds_class = {
     .read = fds_read,
     .write = fds_write,
     .want_write = fds_want_write,
     .want_read = fds_want_read,
     .free = fds_free,
+    .set_no_delay = fds_set_no_delay,
 };
 
 LyCarrier *ly_carrier_new_fds(LyLoop *loop, int in, int out, LyChild *child)
@@ -138,6 +149,12 @@ void ly_carrier_want_read(LyCarrier *carrier, bool want)
 void ly_carrier_want_write(LyCarrier *carrier, bool want)
 {
     carrier->class->want_write(carrier, want);
+}
+
+void ly_carrier_set_no_delay(LyCarrier *carrier, bool on)
+{
+    if (carrier->class->set_no_delay)
+        carrier->class->set_no_delay(carrier, on);
 }
 
 void ly_carrier_free(LyCarrier *carrier)

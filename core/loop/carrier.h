@@ -15,6 +15,8 @@ typedef struct LyCarrierClass {
     void (*want_write)(LyCarrier *carrier, bool want);
     void (*want_read)(LyCarrier *carrier, bool want);
     void (*free)(LyCarrier *carrier);
+    /* TCP_NODELAY. NULL: no TCP socket is beneath. */
+    void (*set_no_delay)(LyCarrier *carrier, bool on);
 } LyCarrierClass;
 struct LyCarrier {
     const LyCarrierClass *class;
@@ -30,6 +32,8 @@ ssize_t ly_carrier_write(LyCarrier *carrier, const void *data, size_t len);
 /* Asks to be told (level-triggered) when there is something to read or room to write. */
 void ly_carrier_want_read(LyCarrier *carrier, bool want);
 void ly_carrier_want_write(LyCarrier *carrier, bool want);
+/* TCP_NODELAY; without effect where no TCP socket is beneath. */
+void ly_carrier_set_no_delay(LyCarrier *carrier, bool on);
 void ly_carrier_free(LyCarrier *carrier); /* NULL is fine */
 
 /* Over a non-blocking socket (closed with the carrier), or over two descriptors (in may equal out). `child`

@@ -9,6 +9,7 @@
 
 #include "base/auto.h"
 #include "loop/client-private.h"
+#include "loop/loop-private.h"
 
 #define SECOND_US ((uint64_t)1000000)
 #define JUMP_WINDOW ((uint32_t)2 << 20)
@@ -71,8 +72,11 @@ static uint64_t time_left_us(const LyClient *client)
 
 static void start_clock(LyClient *client)
 {
-    uint64_t seconds = ly_config_number(client->destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0);
-    client->until_us = seconds ? ly_loop_now_us(client->loop) + seconds * SECOND_US : UINT64_MAX;
+    const LyDestination *destination = client->destination;
+    uint64_t seconds = ly_config_number(destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0);
+    client->connect_us =
+        destination->connect_timeout_us ? destination->connect_timeout_us : seconds * SECOND_US;
+    client->until_us = client->connect_us ? ly_loop_now_us(client->loop) + client->connect_us : UINT64_MAX;
 }
 
 /* TCP. */
@@ -107,6 +111,7 @@ static void connect_tcp(LyClient *client)
                   : strcasecmp(family, "inet6") == 0 ? AF_INET6
                                                      : AF_UNSPEC,
         .bind_address = ly_config_string(config, LY_CONFIG_BIND_ADDRESS),
+        .bind_port = client->destination->bind_port,
         .timeout_us = time_left_us(client),
         .ipqos = read_ipqos(config),
     };
@@ -394,10 +399,11 @@ void ly_client_timed_out(LyClient *client)
         ly_client_begin(client); /* the second between two attempts is over */
         return;
     }
-    ly_error_set(
-        &error, LY_ERROR_TIMEOUT, "cannot reach %s port %u from the jump host %s within %llu s",
-        client->destination->host, client->destination->port, client->jump->destination->name,
-        (unsigned long long)ly_config_number(client->destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0));
+    char limit[32];
+    ly_timeout_text(client->connect_us, limit);
+    ly_error_set(&error, LY_ERROR_TIMEOUT, "cannot reach %s port %u from the jump host %s within %s",
+                 client->destination->host, client->destination->port, client->jump->destination->name,
+                 limit);
     ly_client_end(client, &error, false);
 }
 

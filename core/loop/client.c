@@ -2,6 +2,8 @@
 #include "loop/client-private.h"
 
 #include "base/memory.h"
+#include "loop/agent-forward.h"
+#include "loop/loop-private.h"
 
 #define HANDSHAKE_US (120 * (uint64_t)1000000)
 /* What a server may think about the sign-in, all answers together, whatever ConnectTimeout says: somebody may
@@ -46,6 +48,7 @@ LyClient *ly_client_new_over(LyLoop *loop, LyDestination *destination, LyCarrier
     client->destination = ly_destination_ref(destination);
     client->events = *events;
     client->carrier = carrier;
+    ly_client_requests_init(client);
     client->start = (LyTask){.func = start_run, .user = client};
     client->timer = ly_timer_new(loop, timer_run, client);
     ly_loop_defer(loop, &client->start);
@@ -60,6 +63,9 @@ LyClient *ly_client_new(LyLoop *loop, LyDestination *destination, const LyClient
 static void release_connection(LyClient *client)
 {
     client->answered = NULL;
+    ly_client_requests_fail(client);
+    ly_agent_forward_free(client->agent_forward);
+    client->agent_forward = NULL;
     ly_auth_free(client->auth);
     client->auth = NULL;
     ly_drive_free(client->drive);
@@ -68,6 +74,7 @@ static void release_connection(LyClient *client)
     if (client->host_key)
         ly_key_unref(client->host_key);
     client->host_key = NULL;
+    client->host_key_open = false;
     ly_carrier_free(client->carrier);
     client->carrier = NULL;
     ly_client_release_way(client);
@@ -81,7 +88,11 @@ static void destroy(LyClient *client)
         ly_transport_disconnect(ly_session_transport(client->session), SSH_DISCONNECT_BY_APPLICATION,
                                 "closed by the user");
     release_connection(client);
+    ly_client_drop_acceptors(client);
     ly_timer_free(client->timer);
+    for (size_t i = 0; i < client->attempt_count; i++)
+        ly_attempt_clear(&client->attempts[i]);
+    ly_free(client->attempts);
     ly_algorithms_clear(&client->algorithms);
     ly_destination_unref(client->destination);
     ly_free(client);
@@ -104,8 +115,9 @@ void ly_client_free(LyClient *client)
         return;
     client->dead = true;
     client->answered = NULL;
-    if (client->depth == 0)
-        destroy(client);
+    client->depth++; /* who is told must not free it a second time */
+    ly_client_tell_dependents(client, NULL);
+    ly_client_leave(client);
 }
 
 void ly_client_end(LyClient *client, const LyError *error, bool final)
@@ -114,8 +126,12 @@ void ly_client_end(LyClient *client, const LyError *error, bool final)
         return;
     LyError copy = *error; /* may live in what is released */
     client->ended = true;
+    ly_client_enter(client);
+    ly_client_tell_dependents(client, &copy);
     release_connection(client);
-    client->events.closed(client->events.user, &copy, final);
+    if (!client->dead)
+        client->events.closed(client->events.user, &copy, final);
+    ly_client_leave(client);
 }
 
 /* Questions. */
@@ -220,6 +236,13 @@ static void session_closed(LyClient *client, const LyError *error)
         ly_error_set(&told, LY_ERROR_AUTH, "%s; %s", ly_buf_str(&sentence), error->message);
         told.reason = error->reason;
         ly_buf_free(&sentence);
+    } else if (told.code == LY_ERROR_TIMEOUT && !client->ready) {
+        char limit[32];
+        ly_timeout_text(client->auth ? client->auth_us : client->kex_us, limit);
+        ly_error_set(&told, LY_ERROR_TIMEOUT, "the %s %s%s timed out after %s",
+                     client->auth ? "sign-in to" : "key exchange with", client->destination->name,
+                     client->destination->proxy_command ? " by ProxyCommand" : "", limit);
+        told.reason = error->reason;
     } else if (told.code != LY_OK || !client->ready) {
         if (told.code == LY_OK)
             ly_error_set(&told, LY_ERROR_DISCONNECT, "the server closed the connection");
@@ -233,10 +256,29 @@ static void session_closed(LyClient *client, const LyError *error)
 static void transport_event(LyClient *client, const LyTransportEvent *event)
 {
     ly_drive_log(client->drive, ly_client_log(client), client->destination->name, event);
+    if (client->events.transport && event->type != LY_TRANSPORT_HOST_KEY)
+        client->events.transport(client->events.user, event);
+    if (client->dead)
+        return;
     if (event->type == LY_TRANSPORT_HOST_KEY)
         ly_client_check_host_key(client, event->key);
     else if (event->type == LY_TRANSPORT_NEWKEYS && event->initial)
-        client->auth = ly_new(LyAuth);
+        client->auth = ly_auth_new(client);
+}
+
+static void connection_event(LyClient *client, const LyConnectionEvent *event)
+{
+    LyChannelFunc func = event->channel ? ly_channel_func(event->channel) : NULL;
+    if (func)
+        func(ly_channel_user(event->channel), event);
+    else if (event->type == LY_CHANNEL_OPEN_REQUEST && ly_client_open_requested(client, event))
+        return;
+    else if (event->type == LY_GLOBAL_REPLY && ly_client_global_replied(client, event))
+        return;
+    else if (client->events.event)
+        client->events.event(client->events.user, event);
+    else
+        ly_client_refuse(client, event);
 }
 
 static void drive_event(void *user, const LySessionEvent *event)
@@ -257,8 +299,7 @@ static void drive_event(void *user, const LySessionEvent *event)
             client->events.ready(client->events.user);
         break;
     case LY_SESSION_CONNECTION:
-        if (client->events.event)
-            client->events.event(client->events.user, &event->connection);
+        connection_event(client, &event->connection);
         break;
     default:
         break;
@@ -283,28 +324,47 @@ static void drive_closed(void *user, const LyError *error)
     ly_client_leave(client);
 }
 
+/* Of key exchange and sign-in. Returns how much of the former's connecting took already: ConnectTimeout is
+ * one limit for both. */
+static uint64_t choose_limits(LyClient *client, uint64_t now_us)
+{
+    const LyDestination *destination = client->destination;
+    uint64_t both_us = setting(client, LY_CONFIG_CONNECT_TIMEOUT, 0) * SECOND_US;
+    bool shared = both_us && !destination->kex_timeout_us && !destination->connect_timeout_us;
+    client->kex_us = destination->kex_timeout_us ? destination->kex_timeout_us
+                     : both_us                   ? both_us
+                                                 : HANDSHAKE_US;
+    client->auth_us = destination->auth_timeout_us ? destination->auth_timeout_us
+                      : both_us                    ? LY_MAX(both_us, AUTH_US)
+                                                   : HANDSHAKE_US;
+    if (!shared || !client->until_us || client->until_us == UINT64_MAX)
+        return 0;
+    uint64_t left_us = client->until_us > now_us ? client->until_us - now_us : 0;
+    return both_us - LY_MIN(left_us, both_us);
+}
+
 void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
 {
     LyDestination *destination = client->destination;
     uint64_t now_us = ly_loop_now_us(client->loop), rekey_bytes, rekey_seconds;
     ly_config_rekey_limit(destination->config, &rekey_bytes, &rekey_seconds);
     choose_algorithms(client);
-    uint64_t connect_us = setting(client, LY_CONFIG_CONNECT_TIMEOUT, 0) * SECOND_US;
-    bool timed = connect_us && client->until_us && client->until_us != UINT64_MAX;
-    uint64_t left_us = timed && client->until_us > now_us ? client->until_us - now_us : 0;
+    uint64_t spent_us = choose_limits(client, now_us);
+    uint64_t alive_us = setting(client, LY_CONFIG_SERVER_ALIVE_INTERVAL, 15) * SECOND_US;
     LySessionOptions options = {
         .transport = {.role = LY_CLIENT,
                       .crypto = destination->crypto,
                       .algorithms = &client->algorithms,
                       .rekey_bytes = rekey_bytes,
                       .rekey_us = rekey_seconds * SECOND_US,
-                      .handshake_timeout_us = timed ? connect_us : HANDSHAKE_US,
-                      .handshake_spent_us = timed ? connect_us - LY_MIN(left_us, connect_us) : 0,
+                      .ident = destination->ident,
+                      .handshake_timeout_us = client->kex_us,
+                      .handshake_spent_us = spent_us,
                       .log = destination->log},
-        .connection = {.keepalive_us = setting(client, LY_CONFIG_SERVER_ALIVE_INTERVAL, 15) * SECOND_US,
+        .connection = {.keepalive_us = destination->keepalive_us ? destination->keepalive_us : alive_us,
                        .keepalive_count = (unsigned)setting(client, LY_CONFIG_SERVER_ALIVE_COUNT_MAX, 3)},
         .user = ly_bytes_str(destination->user),
-        .auth_timeout_us = connect_us ? LY_MAX(connect_us, AUTH_US) : HANDSHAKE_US,
+        .auth_timeout_us = client->auth_us,
     };
     LyError error = {0};
     LyDriveEvents events = {
@@ -315,6 +375,7 @@ void ly_client_carrier_made(LyClient *client, LyCarrier *carrier)
         ly_client_end(client, &error, true);
         return;
     }
+    ly_carrier_set_no_delay(carrier, true);
     client->drive = ly_drive_new(client->loop, client->session, carrier, &events);
 }
 
@@ -324,7 +385,7 @@ void ly_client_refuse(LyClient *client, const LyConnectionEvent *event)
         ly_channel_refuse(event->channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "not requested");
     else if (event->type == LY_CHANNEL_REQUEST && event->want_reply)
         ly_channel_reply(event->channel, false);
-    else if (event->type == LY_GLOBAL_REQUEST && event->want_reply)
+    else if (event->type == LY_GLOBAL_REQUEST && event->want_reply && ly_client_session(client))
         ly_global_reply(ly_session_connection(ly_client_session(client)), false, (LyBytes){0});
 }
 
@@ -336,5 +397,5 @@ void ly_client_flush(LyClient *client)
 
 LySession *ly_client_session(LyClient *client)
 {
-    return client->session;
+    return client->ended || client->dead ? NULL : client->session;
 }

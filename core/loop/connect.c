@@ -18,7 +18,7 @@
 typedef struct Lookup {
     LyConnect *connect; /* NULL once that is gone */
     char *host, *bind_address;
-    uint16_t port;
+    uint16_t port, bind_port;
     int family;
     int flags;
     int status, bind_status; /* EAI_ */
@@ -78,10 +78,11 @@ static void lookup_work(void *data)
         .ai_family = lookup->family, .ai_socktype = SOCK_STREAM, .ai_flags = lookup->flags | AI_NUMERICSERV};
     lookup->status = getaddrinfo(lookup->host, service, &hints, &lookup->found);
     lookup->system = errno;
-    if (lookup->status != 0 || !lookup->bind_address)
+    if (lookup->status != 0 || (!lookup->bind_address && !lookup->bind_port))
         return;
     hints.ai_flags |= AI_PASSIVE;
-    lookup->bind_status = getaddrinfo(lookup->bind_address, NULL, &hints, &lookup->bind_found);
+    snprintf(service, sizeof service, "%u", (unsigned)lookup->bind_port);
+    lookup->bind_status = getaddrinfo(lookup->bind_address, service, &hints, &lookup->bind_found);
     lookup->system = errno;
 }
 
@@ -160,15 +161,20 @@ static void finish(LyConnect *connect, int fd)
     ly_loop_defer(connect->loop, &connect->report);
 }
 
+void ly_timeout_text(uint64_t timeout_us, char text[32])
+{
+    unsigned long long ms = timeout_us / 1000;
+    if (ms % 1000)
+        snprintf(text, 32, "%llu ms", ms);
+    else
+        snprintf(text, 32, "%llu s", ms / 1000);
+}
+
 static void deadline_passed(void *user)
 {
     LyConnect *connect = user;
-    uint64_t ms = connect->timeout_us / 1000;
     char after[32];
-    if (ms % 1000)
-        snprintf(after, sizeof after, "%llu ms", (unsigned long long)ms);
-    else
-        snprintf(after, sizeof after, "%llu s", (unsigned long long)ms / 1000);
+    ly_timeout_text(connect->timeout_us, after);
     if (connect->job)
         ly_error_set(&connect->error, LY_ERROR_TIMEOUT, "cannot resolve %s: timed out after %s",
                      LY_PRINTABLE(ly_bytes_str(connect->host)), after);
@@ -220,10 +226,13 @@ static void attempt_ready(void *user, unsigned events)
 static bool bind_to(LyConnect *connect, int fd, int family)
 {
     const struct addrinfo *bound = connect->lookup->bind_found;
-    if (!connect->lookup->bind_address)
+    int on = 1;
+    if (!bound)
         return true;
     while (bound && bound->ai_family != family)
         bound = bound->ai_next;
+    if (connect->lookup->bind_port) /* another address is tried beside from the same port */
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bound)
         return bind(fd, bound->ai_addr, bound->ai_addrlen) == 0;
     errno = EADDRNOTAVAIL;
@@ -375,6 +384,7 @@ LyConnect *ly_connect_new(LyLoop *loop, const LyConnectOptions *options, LyConne
     lookup->connect = connect;
     lookup->host = ly_strdup(options->host);
     lookup->bind_address = ly_strdup(options->bind_address);
+    lookup->bind_port = options->bind_port;
     lookup->port = options->port;
     lookup->family = options->family;
     /* Addresses need no name service, so no thread. */

@@ -116,6 +116,11 @@ static bool read_jump(LyDestination *destination, const LyDestinationOptions *op
         .settings = settings,
         .log = options->log,
         .agent = options->agent,
+        .ident = options->ident,
+        .connect_timeout_us = options->connect_timeout_us,
+        .kex_timeout_us = options->kex_timeout_us,
+        .auth_timeout_us = options->auth_timeout_us,
+        .keepalive_us = options->keepalive_us,
     };
     destination->jump = destination_new(&jump, depth + 1, error);
     return destination->jump || ly_error_prefix(error, "jump host %s", host);
@@ -179,6 +184,13 @@ static LyDestination *destination_new(const LyDestinationOptions *options, unsig
     destination->log = options->log;
     if (options->agent)
         destination->agent = *options->agent;
+    destination->ident = ly_strdup(options->ident);
+    destination->bind_port = options->bind_port;
+    destination->connect_timeout_us = options->connect_timeout_us;
+    destination->kex_timeout_us = options->kex_timeout_us;
+    destination->auth_timeout_us = options->auth_timeout_us;
+    destination->keepalive_us = options->keepalive_us;
+    destination->any_vendor = options->any_vendor;
     if (read_all(destination, options, depth, error))
         return destination;
     ly_destination_unref(destination);
@@ -214,10 +226,18 @@ void ly_destination_unref(LyDestination *destination)
     ly_config_free(destination->config);
     ly_secret_free((void *)destination->password.data);
     ly_secret_free((void *)destination->response.data);
-    char *texts[] = {destination->host,          destination->user,           destination->name,
-                     destination->account,       destination->local_user,     destination->local_host,
-                     destination->home,          destination->shell,          destination->known_hosts_file,
-                     destination->proxy_command, destination->response_prompt};
+    char *texts[] = {destination->host,
+                     destination->user,
+                     destination->name,
+                     destination->account,
+                     destination->local_user,
+                     destination->local_host,
+                     destination->home,
+                     destination->shell,
+                     destination->known_hosts_file,
+                     destination->proxy_command,
+                     destination->response_prompt,
+                     destination->ident};
     for (size_t i = 0; i < LY_COUNT(texts); i++)
         ly_free(texts[i]);
     ly_crypto_unref(destination->crypto);

@@ -22,6 +22,15 @@ typedef struct LyDestinationOptions {
     LyLog log;
     const LyAgentTransport *agent; /* asked in place of IdentityAgent's and SSH_AUTH_SOCK's, by hops too;
                                       copied. NULL: as configured */
+    const char *ident;             /* after "SSH-2.0-"; NULL: LY_IDENT. Hops say it too */
+    uint16_t bind_port;            /* the local port; 0: any. (BindAddress is a setting.) */
+    /* Limits of connecting, the key exchange and the sign-in, each named in its error; the clock stands while
+     * a question is open. The sign-in's counts the time that the server thinks. They hold for each hop, too.
+     * 0: ConnectTimeout covers the first two together, and the third is that or 60 s if that is more; without
+     * ConnectTimeout the system's, 120 s and 120 s. */
+    uint64_t connect_timeout_us, kex_timeout_us, auth_timeout_us;
+    uint64_t keepalive_us; /* 0: ServerAliveInterval; hops too */
+    bool any_vendor;       /* ly_client_speaks_openssh is true for every server */
 } LyDestinationOptions;
 
 /* Reads the files (blocking: before mounting). With ProxyJump the hops are read too; each has its own config,

@@ -282,6 +282,11 @@ LySession *ly_drive_session(LyDrive *drive)
     return drive->session;
 }
 
+LyCarrier *ly_drive_carrier(LyDrive *drive)
+{
+    return drive->carrier;
+}
+
 void ly_drive_wake(LyDrive *drive)
 {
     if (!drive->busy && !drive->told)

@@ -26,6 +26,7 @@ LyDrive *ly_drive_new(LyLoop *loop, LySession *session, LyCarrier *carrier, cons
  * more. Allowed within callbacks: the freeing then waits until they returned. NULL is fine. */
 void ly_drive_free(LyDrive *drive);
 LySession *ly_drive_session(LyDrive *drive);
+LyCarrier *ly_drive_carrier(LyDrive *drive);
 /* To be said after the session was used outside of the callbacks (a question answered, data sent, a window
  * opened by ly_channel_consumed): at the end of this iteration of the loop events are pulled and the output
  * is written. Cheap, may be said often; within callbacks it is not needed. */

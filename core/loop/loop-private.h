@@ -51,4 +51,7 @@ void ly_loop_post_item(LyLoop *loop, LyPost *post);
 void ly_jobs_free(LyLoop *loop);
 void ly_orphans_free(LyLoop *loop);
 
+/* "10 s", "50 ms" (connect.c) */
+void ly_timeout_text(uint64_t timeout_us, char text[32]);
+
 #endif

@@ -12,6 +12,7 @@ typedef struct LyConnectOptions {
     uint16_t port;
     int family;               /* AF_UNSPEC, AF_INET, AF_INET6 */
     const char *bind_address; /* NULL: any */
+    uint16_t bind_port;       /* 0: any */
     uint64_t timeout_us;      /* for all of it; 0: the system's */
     int ipqos;                /* IP_TOS/IPV6_TCLASS value, -1: leave */
 } LyConnectOptions;

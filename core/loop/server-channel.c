@@ -24,8 +24,7 @@ void ly_server_channel_free(LyServerChannel *channel)
     ly_link_remove(&channel->link);
     channel->server->channel_count--;
     ly_buf_free(&channel->environment);
-    ly_buf_free(&channel->terminal.term);
-    ly_buf_free(&channel->terminal.modes);
+    ly_buf_free(&channel->terminal.request);
     ly_free(channel);
 }
 
@@ -68,10 +67,10 @@ static bool environment_allowed(LyBytes name)
            (ly_bytes_starts_with(name, "LC_") && !memchr(name.data, '=', name.len));
 }
 
-static bool env_received(LyServerChannel *channel, LyReader *reader)
+static bool env_received(LyServerChannel *channel, LyBytes data)
 {
-    LyBytes name = ly_get_string(reader), value = ly_get_string(reader);
-    if (!ly_reader_done(reader) || has_nul(name) || has_nul(value) || !environment_allowed(name) ||
+    LyBytes name, value;
+    if (!ly_get_env(data, &name, &value) || has_nul(name) || has_nul(value) || !environment_allowed(name) ||
         channel->program || channel->environment_count == ENVIRONMENT_COUNT_MAX ||
         channel->environment.len + name.len + value.len + 2 > ENVIRONMENT_MAX)
         return false;
@@ -83,27 +82,18 @@ static bool env_received(LyServerChannel *channel, LyReader *reader)
     return true;
 }
 
-static void get_size(LyServerTerminal *terminal, LyReader *reader)
-{
-    terminal->columns = ly_get_u32(reader);
-    terminal->rows = ly_get_u32(reader);
-    terminal->width = ly_get_u32(reader);
-    terminal->height = ly_get_u32(reader);
-}
-
-static bool pty_received(LyServerChannel *channel, LyReader *reader)
+static bool pty_received(LyServerChannel *channel, LyBytes data)
 {
     LyServer *server = channel->server;
     LyServerTerminal *terminal = &channel->terminal;
-    if (terminal->wanted || channel->program || server->options->root || !server->authorization.pty)
+    LyPtyRequest pty;
+    if (terminal->wanted || channel->program || server->options->root || !server->authorization.pty ||
+        !ly_get_pty_request(data, &pty) || pty.term.len > TERM_MAX || has_nul(pty.term) ||
+        pty.modes.len > MODES_MAX)
         return false;
-    LyBytes term = ly_get_string(reader);
-    get_size(terminal, reader);
-    LyBytes modes = ly_get_string(reader);
-    if (!ly_reader_done(reader) || term.len > TERM_MAX || has_nul(term) || modes.len > MODES_MAX)
-        return false;
-    ly_buf_add(&terminal->term, term);
-    ly_buf_add(&terminal->modes, modes);
+    ly_buf_clear(&terminal->request);
+    ly_buf_add(&terminal->request, data);
+    ly_get_pty_request(ly_buf_bytes(&terminal->request), &terminal->size);
     LyError error;
     if (!ly_server_terminal_open(terminal, &error)) {
         ly_log(&server->options->log, LY_LOG_ERROR, "%s: %s", server->name, error.message);
@@ -113,10 +103,9 @@ static bool pty_received(LyServerChannel *channel, LyReader *reader)
     return true;
 }
 
-static bool resize_received(LyServerChannel *channel, LyReader *reader)
+static bool resize_received(LyServerChannel *channel, LyBytes data)
 {
-    get_size(&channel->terminal, reader);
-    if (!ly_reader_done(reader) || !channel->terminal.wanted)
+    if (!channel->terminal.wanted || !ly_get_window_change(data, &channel->terminal.size))
         return false;
     ly_server_terminal_resize(&channel->terminal);
     return true;
@@ -148,34 +137,36 @@ static bool start(LyServerChannel *channel, const char *command, bool is_sftp)
     return is_sftp ? ly_server_sftp(channel) : start_command(channel, command, NULL);
 }
 
-static bool exec_received(LyServerChannel *channel, LyReader *reader)
+static bool exec_received(LyServerChannel *channel, LyBytes data)
 {
-    LyBytes command = ly_get_string(reader);
-    if (!ly_reader_done(reader) || has_nul(command) || command.len >= COMMAND_MAX)
+    LyBytes command;
+    if (!ly_get_exec(data, &command) || has_nul(command) || command.len >= COMMAND_MAX)
         return false;
     LY_AUTO_FREE char *text = ly_bytes_dup_str(command);
     return start(channel, text, false);
 }
 
-static bool shell_received(LyServerChannel *channel, LyReader *reader)
+static bool shell_received(LyServerChannel *channel, LyBytes data)
 {
-    return ly_reader_done(reader) && start(channel, NULL, false);
+    return data.len == 0 && start(channel, NULL, false);
 }
 
-static bool subsystem_received(LyServerChannel *channel, LyReader *reader)
+static bool subsystem_received(LyServerChannel *channel, LyBytes data)
 {
-    LyBytes name = ly_get_string(reader);
-    if (ly_reader_done(reader) && ly_bytes_is(name, "sftp"))
+    LyBytes name;
+    if (!ly_get_subsystem(data, &name))
+        return false;
+    if (ly_bytes_is(name, "sftp"))
         return start(channel, NULL, true);
     ly_log(&channel->server->options->log, LY_LOG_INFO, "%s: there is no subsystem \"%s\"",
            channel->server->name, LY_PRINTABLE(name));
     return false;
 }
 
-static bool signal_received(LyServerChannel *channel, LyReader *reader)
+static bool signal_received(LyServerChannel *channel, LyBytes data)
 {
-    LyBytes name = ly_get_string(reader);
-    if (!ly_reader_done(reader) || !channel->program || !channel->program->signal)
+    LyBytes name;
+    if (!ly_get_signal(data, &name) || !channel->program || !channel->program->signal)
         return false;
     channel->program->signal(channel, name);
     return true;
@@ -183,7 +174,7 @@ static bool signal_received(LyServerChannel *channel, LyReader *reader)
 
 static const struct {
     const char *name;
-    bool (*received)(LyServerChannel *channel, LyReader *reader);
+    bool (*received)(LyServerChannel *channel, LyBytes data);
 } requests[] = {
     {"env", env_received},
     {"exec", exec_received},
@@ -198,10 +189,8 @@ static void request_received(LyServerChannel *channel, const LyConnectionEvent *
 {
     bool success = false;
     for (size_t i = 0; i < LY_COUNT(requests); i++) {
-        if (ly_bytes_is(event->text, requests[i].name)) {
-            LyReader reader = ly_reader(event->data);
-            success = requests[i].received(channel, &reader);
-        }
+        if (ly_bytes_is(event->text, requests[i].name))
+            success = requests[i].received(channel, event->data);
     }
     if (event->want_reply)
         ly_channel_reply(event->channel, success);

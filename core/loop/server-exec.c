@@ -343,7 +343,8 @@ static void fill_variables(LyServerChannel *channel, const Account *account, con
     set_variable(variables, "SSH_ORIGINAL_COMMAND", original);
     if (channel->terminal.wanted) {
         set_variable(variables, "SSH_TTY", channel->terminal.path);
-        set_variable(variables, "TERM", ly_buf_str(&channel->terminal.term));
+        LY_AUTO_FREE char *term = ly_bytes_dup_str(channel->terminal.size.term);
+        set_variable(variables, "TERM", term);
     }
 }
 

@@ -9,8 +9,6 @@
 #include "loop/server.h"
 #include "sftp/directory.h"
 
-typedef struct LyServerChannel LyServerChannel;
-
 struct LyServer {
     LyLoop *loop;
     const LyServerOptions *options;
@@ -39,9 +37,8 @@ typedef struct LyServerTerminal { /* pty-req */
     bool wanted;
     int fd; /* the master; -1: none yet */
     char path[64];
-    uint32_t columns, rows, width, height;
-    LyBuf modes;
-    LyBuf term;
+    LyPtyRequest size; /* as asked for and changed since; its views are into `request` */
+    LyBuf request;
 } LyServerTerminal;
 
 struct LyServerChannel {

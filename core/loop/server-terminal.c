@@ -10,27 +10,57 @@
 
 enum { MODE_CHARACTER, MODE_INPUT, MODE_LOCAL, MODE_OUTPUT, MODE_CONTROL };
 
-/* Opcodes by RFC 4254 section 8 (42: RFC 8160). */
+/* Those that this system has. */
 static const struct {
     uint8_t opcode, kind;
     tcflag_t value; /* index in c_cc, or the flag */
 } modes[] = {
-    {1, MODE_CHARACTER, VINTR},   {2, MODE_CHARACTER, VQUIT},     {3, MODE_CHARACTER, VERASE},
-    {4, MODE_CHARACTER, VKILL},   {5, MODE_CHARACTER, VEOF},      {6, MODE_CHARACTER, VEOL},
-    {7, MODE_CHARACTER, VEOL2},   {8, MODE_CHARACTER, VSTART},    {9, MODE_CHARACTER, VSTOP},
-    {10, MODE_CHARACTER, VSUSP},  {12, MODE_CHARACTER, VREPRINT}, {13, MODE_CHARACTER, VWERASE},
-    {14, MODE_CHARACTER, VLNEXT}, {18, MODE_CHARACTER, VDISCARD}, {30, MODE_INPUT, IGNPAR},
-    {31, MODE_INPUT, PARMRK},     {32, MODE_INPUT, INPCK},        {33, MODE_INPUT, ISTRIP},
-    {34, MODE_INPUT, INLCR},      {35, MODE_INPUT, IGNCR},        {36, MODE_INPUT, ICRNL},
-    {38, MODE_INPUT, IXON},       {39, MODE_INPUT, IXANY},        {40, MODE_INPUT, IXOFF},
-    {41, MODE_INPUT, IMAXBEL},    {42, MODE_INPUT, IUTF8},        {50, MODE_LOCAL, ISIG},
-    {51, MODE_LOCAL, ICANON},     {53, MODE_LOCAL, ECHO},         {54, MODE_LOCAL, ECHOE},
-    {55, MODE_LOCAL, ECHOK},      {56, MODE_LOCAL, ECHONL},       {57, MODE_LOCAL, NOFLSH},
-    {58, MODE_LOCAL, TOSTOP},     {59, MODE_LOCAL, IEXTEN},       {60, MODE_LOCAL, ECHOCTL},
-    {61, MODE_LOCAL, ECHOKE},     {70, MODE_OUTPUT, OPOST},       {72, MODE_OUTPUT, ONLCR},
-    {73, MODE_OUTPUT, OCRNL},     {74, MODE_OUTPUT, ONOCR},       {75, MODE_OUTPUT, ONLRET},
-    {90, MODE_CONTROL, CS7},      {91, MODE_CONTROL, CS8},        {92, MODE_CONTROL, PARENB},
-    {93, MODE_CONTROL, PARODD},
+    {LY_TTY_VINTR, MODE_CHARACTER, VINTR},
+    {LY_TTY_VQUIT, MODE_CHARACTER, VQUIT},
+    {LY_TTY_VERASE, MODE_CHARACTER, VERASE},
+    {LY_TTY_VKILL, MODE_CHARACTER, VKILL},
+    {LY_TTY_VEOF, MODE_CHARACTER, VEOF},
+    {LY_TTY_VEOL, MODE_CHARACTER, VEOL},
+    {LY_TTY_VEOL2, MODE_CHARACTER, VEOL2},
+    {LY_TTY_VSTART, MODE_CHARACTER, VSTART},
+    {LY_TTY_VSTOP, MODE_CHARACTER, VSTOP},
+    {LY_TTY_VSUSP, MODE_CHARACTER, VSUSP},
+    {LY_TTY_VREPRINT, MODE_CHARACTER, VREPRINT},
+    {LY_TTY_VWERASE, MODE_CHARACTER, VWERASE},
+    {LY_TTY_VLNEXT, MODE_CHARACTER, VLNEXT},
+    {LY_TTY_VDISCARD, MODE_CHARACTER, VDISCARD},
+    {LY_TTY_IGNPAR, MODE_INPUT, IGNPAR},
+    {LY_TTY_PARMRK, MODE_INPUT, PARMRK},
+    {LY_TTY_INPCK, MODE_INPUT, INPCK},
+    {LY_TTY_ISTRIP, MODE_INPUT, ISTRIP},
+    {LY_TTY_INLCR, MODE_INPUT, INLCR},
+    {LY_TTY_IGNCR, MODE_INPUT, IGNCR},
+    {LY_TTY_ICRNL, MODE_INPUT, ICRNL},
+    {LY_TTY_IXON, MODE_INPUT, IXON},
+    {LY_TTY_IXANY, MODE_INPUT, IXANY},
+    {LY_TTY_IXOFF, MODE_INPUT, IXOFF},
+    {LY_TTY_IMAXBEL, MODE_INPUT, IMAXBEL},
+    {LY_TTY_IUTF8, MODE_INPUT, IUTF8},
+    {LY_TTY_ISIG, MODE_LOCAL, ISIG},
+    {LY_TTY_ICANON, MODE_LOCAL, ICANON},
+    {LY_TTY_ECHO, MODE_LOCAL, ECHO},
+    {LY_TTY_ECHOE, MODE_LOCAL, ECHOE},
+    {LY_TTY_ECHOK, MODE_LOCAL, ECHOK},
+    {LY_TTY_ECHONL, MODE_LOCAL, ECHONL},
+    {LY_TTY_NOFLSH, MODE_LOCAL, NOFLSH},
+    {LY_TTY_TOSTOP, MODE_LOCAL, TOSTOP},
+    {LY_TTY_IEXTEN, MODE_LOCAL, IEXTEN},
+    {LY_TTY_ECHOCTL, MODE_LOCAL, ECHOCTL},
+    {LY_TTY_ECHOKE, MODE_LOCAL, ECHOKE},
+    {LY_TTY_OPOST, MODE_OUTPUT, OPOST},
+    {LY_TTY_ONLCR, MODE_OUTPUT, ONLCR},
+    {LY_TTY_OCRNL, MODE_OUTPUT, OCRNL},
+    {LY_TTY_ONOCR, MODE_OUTPUT, ONOCR},
+    {LY_TTY_ONLRET, MODE_OUTPUT, ONLRET},
+    {LY_TTY_CS7, MODE_CONTROL, CS7},
+    {LY_TTY_CS8, MODE_CONTROL, CS8},
+    {LY_TTY_PARENB, MODE_CONTROL, PARENB},
+    {LY_TTY_PARODD, MODE_CONTROL, PARODD},
 };
 
 static void apply_mode(struct termios *termios, uint8_t opcode, uint32_t argument)
@@ -57,25 +87,20 @@ static void apply_modes(int fd, LyBytes encoded)
     if (tcgetattr(fd, &termios) != 0)
         return;
     LyReader reader = ly_reader(encoded);
-    while (reader.len) {
-        uint8_t opcode = ly_get_u8(&reader);
-        if (opcode == 0 || opcode >= 160) /* the end; unknown lengths follow from 160 on */
-            break;
-        uint32_t argument = ly_get_u32(&reader);
-        if (reader.failed)
-            break;
+    uint8_t opcode;
+    uint32_t argument;
+    while (ly_get_terminal_mode(&reader, &opcode, &argument))
         apply_mode(&termios, opcode, argument);
-    }
     tcsetattr(fd, TCSANOW, &termios);
 }
 
 void ly_server_terminal_resize(LyServerTerminal *terminal)
 {
     struct winsize size = {
-        .ws_col = (unsigned short)LY_MIN(terminal->columns, 65535u),
-        .ws_row = (unsigned short)LY_MIN(terminal->rows, 65535u),
-        .ws_xpixel = (unsigned short)LY_MIN(terminal->width, 65535u),
-        .ws_ypixel = (unsigned short)LY_MIN(terminal->height, 65535u),
+        .ws_col = (unsigned short)LY_MIN(terminal->size.columns, 65535u),
+        .ws_row = (unsigned short)LY_MIN(terminal->size.rows, 65535u),
+        .ws_xpixel = (unsigned short)LY_MIN(terminal->size.width, 65535u),
+        .ws_ypixel = (unsigned short)LY_MIN(terminal->size.height, 65535u),
     };
     ioctl(terminal->fd, TIOCSWINSZ, &size);
 }
@@ -91,7 +116,7 @@ bool ly_server_terminal_open(LyServerTerminal *terminal, LyError *error)
         return ly_error_set_errno(error, system, "cannot open a terminal");
     }
     terminal->fd = fd;
-    apply_modes(fd, ly_buf_bytes(&terminal->modes));
+    apply_modes(fd, terminal->size.modes);
     ly_server_terminal_resize(terminal);
     return true;
 }

@@ -206,6 +206,16 @@ LySftpId ly_sftp_readlink(LySftpClient *client, LyBytes path, LySftpDone done, v
     return ask_path(client, SSH_FXP_READLINK, LY_SFTP_ACCEPT_ONE_NAME, path, NULL, done, user);
 }
 
+bool ly_sftp_symlink_openssh_order(LyBytes ident)
+{
+    static const char *const idents[] = {"SSH-2.0-OpenSSH", "SSH-2.0-dropbear", "SSH-2.0-PuTTY",
+                                         "SSH-2.0-Lanyard"};
+    for (size_t i = 0; i < LY_COUNT(idents); i++)
+        if (ly_bytes_starts_with(ident, idents[i]))
+            return true;
+    return false;
+}
+
 LySftpId ly_sftp_symlink(LySftpClient *client, LyBytes link, LyBytes target, LySftpDone done, void *user)
 {
     bool target_first = client->options.symlink_openssh_order;

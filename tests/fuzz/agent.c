@@ -91,6 +91,9 @@ static void answer(Fuzz *fuzz, uint8_t how)
     case LY_AGENT_DECRYPT:
         ly_agent_answer_decrypt(fuzz->agent, id, how & 0x40 ? info.key : NULL, how & 0x20);
         break;
+    case LY_AGENT_RESOLVE:
+        ly_agent_answer_resolve(fuzz->agent, id, how & 0x40 ? "/usr/lib/a.so" : NULL);
+        break;
     case LY_AGENT_PROVIDER:
         ly_agent_answer_provider(fuzz->agent, id, how & 0x40, &info.key, info.key ? 1 : 0);
         break;

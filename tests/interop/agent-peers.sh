@@ -2,46 +2,24 @@
 # agent-peers.sh BUILD [AGENT]: lanyard-agent with the programs that people use with an agent: OpenSSH's, PuTTY's, git, npm ssh2, asyncssh,
 # paramiko; and our client with pageant and gpg-agent as agents.
 set -u
-build=$(cd "$1" && pwd)
+. "$(dirname "$0")/../lib.sh"
+at_end() { GNUPGHOME=$dir/gnupg gpgconf --kill gpg-agent 2>/dev/null; }
+need ssh ssh-add ssh-keygen ssh-agent plink puttygen pageant gpg-agent node git setpriv
+begin "$1"
 agent=${2:-$build/agent/lanyard-agent}
-here=$(cd "$(dirname "$0")" && pwd)
-for tool in ssh ssh-add ssh-keygen ssh-agent plink puttygen pageant gpg-agent node git setpriv; do
-    command -v $tool >/dev/null || { echo "SKIP: $tool is not installed"; exit 77; }
-done
-
-dir=$(mktemp -d)
+export XDG_CONFIG_HOME=$HOME/.config ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8
 chmod 755 "$dir"
-pids=()
-failures=0
-cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    GNUPGHOME=$dir/gnupg gpgconf --kill gpg-agent 2>/dev/null
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-unset SSH_AUTH_SOCK SSH_AGENT_PID DISPLAY WAYLAND_DISPLAY SSH_ASKPASS
-export HOME=$dir/home SHELL=/bin/sh XDG_CONFIG_HOME=$dir/home/.config
-export ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=8 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99
-mkdir -p "$HOME/.ssh" /run/sshd
 cd "$dir" || exit 1
 
-ok() { echo "ok $1"; }
-not_ok() { echo "not ok $1: $2"; failures=$((failures + 1)); }
-# check NAME EXPECTED GOT
-check() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected '$2', got '$3'"; fi; }
-# works NAME COMMAND...; refused NAME COMMAND...
-works() { local name=$1 out; shift; if out=$(timeout 60 "$@" 2>&1 </dev/null); then ok "$name"; else not_ok "$name" "status $?: $out"; fi; }
-refused() { local name=$1 out; shift; if out=$(timeout 60 "$@" 2>&1 </dev/null); then not_ok "$name" "it worked: $out"; else ok "$name"; fi; }
 count() { ssh-add -l 2>/dev/null | grep -c SHA256; }
 
 # askpass answers with the file `answer` and, for a confirmation, exits with the file `yes`; it keeps the questions.
-cat >askpass <<EOF2
+cat >askpass <<END
 #!/bin/sh
 echo "\$SSH_ASKPASS_PROMPT|\$1" >>"$dir/questions"
 [ "\$SSH_ASKPASS_PROMPT" = confirm ] && exit "\$(cat "$dir/yes")"
 cat "$dir/answer"
-EOF2
+END
 chmod 700 askpass
 echo secret >answer
 echo 0 >yes
@@ -52,56 +30,32 @@ start_agent() {
     export SSH_AUTH_SOCK=$dir/agent.sock
     SSH_ASKPASS=$dir/askpass SSH_ASKPASS_REQUIRE=force DISPLAY=none:0 "$agent" -D -a "$SSH_AUTH_SOCK" "$@" >agent.out 2>agent.log &
     server=$!
-    pids+=($server)
-    for _ in $(seq 200); do
-        [ -S "$SSH_AUTH_SOCK" ] && return
-        kill -0 $server 2>/dev/null || break
-        sleep 0.05
-    done
-    echo "not ok start: $(cat agent.log)"
-    exit 1
+    pids[server]=1
+    wait_for 10 test -S "$SSH_AUTH_SOCK" || { echo "not ok start: $(cat agent.log)"; exit 1; }
 }
 
 make_keys() {
     local type
     for type in ed25519 "ecdsa -b 256" "ecdsa -b 384" "ecdsa -b 521" "rsa -b 2048" dsa; do
         # shellcheck disable=SC2086
-        ssh-keygen -q -N '' -C "${type// -b /}" -t $type -f "${type// -b /}"
+        key ${type%% *} "${type// -b /}" ${type#"${type%% *}"}
     done
-    ssh-keygen -q -N '' -C authority -t ed25519 -f authority
-    ssh-keygen -q -N '' -C certified -t ed25519 -f certified
-    ssh-keygen -q -s authority -I id -n "$(id -un)" certified.pub
-    for host in near far; do ssh-keygen -q -N '' -C $host -t ed25519 -f host_$host; done
+    for name in authority certified host_near host_far; do key ed25519 $name; done
+    ssh-keygen -q -s authority -I id -n "$user" certified.pub
 }
 types=(ed25519 ecdsa256 ecdsa384 ecdsa521 rsa2048 dsa)
 
-# start_sshd NAME: a server with the host key host_NAME; sets port_NAME.
-start_sshd() {
-    local port
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    cat >"sshd_$1" <<EOF2
-Port $port
-ListenAddress 127.0.0.1
-HostKey $dir/host_$1
-PidFile none
-AuthorizedKeysFile $dir/authorized_keys
-TrustedUserCAKeys $dir/authority.pub
-StrictModes no
-UsePAM no
-PermitRootLogin yes
-PubkeyAcceptedAlgorithms +ssh-dss
-EOF2
-    /usr/sbin/sshd -D -e -f "sshd_$1" 2>"sshd_$1.log" &
-    pids+=($!)
-    printf -v "port_$1" %s "$port"
-    echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "host_$1.pub")" >>known_hosts
+# start_host NAME: a server with the host key host_NAME; sets port_NAME.
+start_host() {
+    start_sshd "$1" "HostKey $dir/host_$1" "AuthorizedKeysFile $dir/authorized_keys" "TrustedUserCAKeys $dir/authority.pub" \
+        'PubkeyAcceptedAlgorithms +ssh-dss'
+    known_line "$port" "host_$1" >>known_hosts
     printf 'Host %s\n    HostName 127.0.0.1\n    Port %s\n' "$1" "$port" >>ssh_config
-    for _ in $(seq 100); do grep -q listening "sshd_$1.log" && return; sleep 0.05; done
 }
 finish_ssh_config() {
-    cat >>ssh_config <<EOF2
+    cat >>ssh_config <<END
 Host *
-    User $(id -un)
+    User $user
     UserKnownHostsFile $dir/known_hosts
     GlobalKnownHostsFile none
     IdentityFile none
@@ -109,7 +63,7 @@ Host *
     BatchMode yes
     LogLevel ERROR
     ConnectTimeout 20
-EOF2
+END
 }
 run_ssh() { timeout 60 ssh -F "$dir/ssh_config" "$@"; }
 # ssh-add with its questions answered by askpass.
@@ -117,42 +71,44 @@ ask_add=(env SSH_ASKPASS="$dir/askpass" SSH_ASKPASS_REQUIRE=force DISPLAY=none:0
 
 openssh_add() {
     for type in "${types[@]}"; do
-        works "ssh-add $type" ssh-add -q "$type"
-        works "ssh-add -T $type" ssh-add -T "$type.pub"
+        succeeds "ssh-add $type" ssh-add -q "$type"
+        succeeds "ssh-add -T $type" ssh-add -T "$type.pub"
     done
-    works "ssh-add with a certificate" ssh-add -q certified
-    works "ssh-add -T certificate" ssh-add -T certified-cert.pub
+    succeeds "ssh-add with a certificate" ssh-add -q certified
+    succeeds "ssh-add -T certificate" ssh-add -T certified-cert.pub
     check "ssh-add -l" 8 "$(count)"
+    check "ssh-add -l: ssh-dss" "$(ssh-keygen -lf dsa.pub)" "$(ssh-add -l | grep DSA | grep -v ECDSA)"
+    check "ssh-add -L: ssh-dss" "$(cat dsa.pub)" "$(ssh-add -L | grep '^ssh-dss ')"
     check "ssh-add -L" "$(cat ed25519.pub rsa2048.pub | cut -d' ' -f2)" "$(ssh-add -L | grep -E ' (ed25519|rsa2048)$' | cut -d' ' -f2)"
-    works "ssh-add -d" ssh-add -q -d ecdsa384
-    refused "ssh-add -d again" ssh-add -q -d ecdsa384
+    succeeds "ssh-add -d" ssh-add -q -d ecdsa384
+    fails "ssh-add -d again" ssh-add -q -d ecdsa384
     check "ssh-add -d removes one" 7 "$(count)"
-    works "ssh-add -D" ssh-add -q -D
+    succeeds "ssh-add -D" ssh-add -q -D
     check "ssh-add -D removes all" 0 "$(count)"
-    works "ssh-add -t" ssh-add -q -t 1 ed25519
+    succeeds "ssh-add -t" ssh-add -q -t 1 ed25519
     check "ssh-add -t: there at first" 1 "$(count)"
     sleep 1.6
     check "ssh-add -t: gone after a second" 0 "$(count)"
-    works "ssh-add -c" ssh-add -q -c ed25519
+    succeeds "ssh-add -c" ssh-add -q -c ed25519
     echo 1 >yes
-    refused "ssh-add -c: no" ssh-add -T ed25519.pub
+    fails "ssh-add -c: no" ssh-add -T ed25519.pub
     echo 0 >yes
-    works "ssh-add -c: yes" ssh-add -T ed25519.pub
-    if grep -q '^confirm|.*ed25519' questions; then ok "ssh-add -c: the question names the key"; else not_ok "ssh-add -c: question" "$(cat questions)"; fi
-    works "ssh-add again without -c" ssh-add -q ed25519
+    succeeds "ssh-add -c: yes" ssh-add -T ed25519.pub
+    succeeds "ssh-add -c: the question names the key" grep '^confirm|.*ed25519' questions
+    succeeds "ssh-add again without -c" ssh-add -q ed25519
     echo 1 >yes
-    works "no question any more" ssh-add -T ed25519.pub
+    succeeds "no question any more" ssh-add -T ed25519.pub
     echo 0 >yes
 }
 
 openssh_lock() {
-    works "ssh-add -x" "${ask_add[@]}" -q -x
+    succeeds "ssh-add -x" "${ask_add[@]}" -q -x
     check "locked: nothing listed" 0 "$(count)"
-    refused "locked: no signature" ssh-add -T ed25519.pub
+    fails "locked: no signature" ssh-add -T ed25519.pub
     echo wrong >answer
-    refused "ssh-add -X, wrong passphrase" "${ask_add[@]}" -q -X
+    fails "ssh-add -X, wrong passphrase" "${ask_add[@]}" -q -X
     echo secret >answer
-    works "ssh-add -X" "${ask_add[@]}" -q -X
+    succeeds "ssh-add -X" "${ask_add[@]}" -q -X
     check "unlocked: listed" 1 "$(count)"
 }
 
@@ -167,23 +123,23 @@ openssh_login() {
     ssh-add -q -d certified.pub 2>/dev/null
     check "ssh with a certificate" here "$(run_ssh near echo here 2>&1)"
     ssh-add -q -D 2>/dev/null
-    refused "ssh without keys" run_ssh near true
+    fails "ssh without keys" run_ssh near true
     ssh-add -q ed25519
     check "forwarded: ssh-add -l" "$(ssh-add -l)" "$(run_ssh -A near ssh-add -l 2>&1)"
     check "forwarded: the second hop" there "$(run_ssh -A near ssh -F "$dir/ssh_config" far echo there 2>&1)"
-    refused "not forwarded: no second hop" run_ssh near "ssh -F $dir/ssh_config far true"
+    fails "not forwarded: no second hop" run_ssh near "ssh -F $dir/ssh_config far true"
     ssh-add -q -D 2>/dev/null
     # The names in -h are those of known_hosts.
     local near="[127.0.0.1]:$port_near" far="[127.0.0.1]:$port_far"
-    works "ssh-add -h near" ssh-add -q -H known_hosts -h "$near" ed25519
+    succeeds "ssh-add -h near" ssh-add -q -H known_hosts -h "$near" ed25519
     check "-h: to near" here "$(run_ssh near echo here 2>&1)"
-    refused "-h: not to far" run_ssh far true
-    refused "-h: not beyond near" run_ssh -A near "ssh -F $dir/ssh_config far true"
-    works "ssh-add -h near, near>far" ssh-add -q -H known_hosts -h "$near" -h "$near>$far" ed25519
+    fails "-h: not to far" run_ssh far true
+    fails "-h: not beyond near" run_ssh -A near "ssh -F $dir/ssh_config far true"
+    succeeds "ssh-add -h near, near>far" ssh-add -q -H known_hosts -h "$near" -h "$near>$far" ed25519
     check "-h over two hops: near" here "$(run_ssh near echo here 2>&1)"
     check "-h over two hops: far beyond near" there "$(run_ssh -A near ssh -F "$dir/ssh_config" far echo there 2>&1)"
-    refused "-h over two hops: not to far at once" run_ssh far true
-    refused "-h over two hops: a local program gets no signature" ssh-keygen -q -Y sign -f ed25519.pub -n test data
+    fails "-h over two hops: not to far at once" run_ssh far true
+    fails "-h over two hops: a local program gets no signature" ssh-keygen -q -Y sign -f ed25519.pub -n test data
     ssh-add -q -D 2>/dev/null
 }
 
@@ -191,19 +147,19 @@ signing() {
     for type in ed25519 ecdsa256 rsa2048; do
         ssh-add -q "$type"
         rm -f data.sig
-        works "ssh-keygen -Y sign, $type" ssh-keygen -q -Y sign -f "$type.pub" -n test data
+        succeeds "ssh-keygen -Y sign, $type" ssh-keygen -q -Y sign -f "$type.pub" -n test data
         ssh-keygen -q -Y check-novalidate -n test -s data.sig <data >/dev/null 2>&1
         check "ssh-keygen -Y verify, $type" 0 $?
     done
-    works "git init" git init -q repository
+    succeeds "git init" git init -q repository
     git -C repository config user.name someone
     git -C repository config user.email someone@example
-    works "git commit signed by the agent" git -C repository -c gpg.format=ssh -c "user.signingkey=key::$(cat ed25519.pub)" \
+    succeeds "git commit signed by the agent" git -C repository -c gpg.format=ssh -c "user.signingkey=key::$(cat ed25519.pub)" \
         commit -q --allow-empty -S -m signed
     # The user's certificates: ssh-keygen -U has the agent sign.
     ssh-add -q authority
-    works "ssh-keygen -U: the authority's key is in the agent" ssh-keygen -q -U -s authority.pub -I agent -n x ecdsa256.pub
-    works "the certificate is well formed" ssh-keygen -L -f ecdsa256-cert.pub
+    succeeds "ssh-keygen -U: the authority's key is in the agent" ssh-keygen -q -U -s authority.pub -I agent -n x ecdsa256.pub
+    succeeds "the certificate is well formed" ssh-keygen -L -f ecdsa256-cert.pub
     rm -f ecdsa256-cert.pub
     ssh-add -q -D 2>/dev/null
 }
@@ -211,7 +167,7 @@ signing() {
 putty() {
     for type in "${types[@]}"; do
         puttygen "$type" -O private --new-passphrase /dev/null -o "$type.ppk" 2>puttygen.log || not_ok "puttygen $type" "$(cat puttygen.log)"
-        works "pageant -a $type" pageant -a "$type.ppk"
+        succeeds "pageant -a $type" pageant -a "$type.ppk"
     done
     check "pageant -l" 6 "$(pageant -l 2>/dev/null | grep -c SHA256)"
     check "pageant -L" "$(cut -d' ' -f1,2 rsa2048.pub)" "$(pageant -L comment:rsa2048 | cut -d' ' -f1,2)"
@@ -219,28 +175,28 @@ putty() {
     check "pageant --test-sign" ssh-ed25519 "$(head -c 15 signature | tail -c 11)"
     printf data | pageant --test-sign-with-flags=4 comment:rsa2048 >signature
     check "pageant --test-sign-with-flags" rsa-sha2-512 "$(head -c 16 signature | tail -c 12)"
-    works "pageant -d" pageant -d comment:ecdsa256
+    succeeds "pageant -d" pageant -d comment:ecdsa256
     check "pageant -d removes one" 5 "$(pageant -l 2>/dev/null | grep -c SHA256)"
-    works "pageant -D" pageant -D
+    succeeds "pageant -D" pageant -D
     check "pageant -D removes all" 0 "$(count)"
     # Deferred: PPK kept encrypted until the first use.
     echo secret >passphrase
     puttygen ed25519 -O private --new-passphrase passphrase --ppk-param memory=1024,passes=3 -C deferred -o locked.ppk
-    works "pageant -a --encrypted" pageant -a --encrypted locked.ppk
-    case $(pageant -l 2>/dev/null) in *encrypted*) ok "pageant -l: encrypted" ;; *) not_ok "pageant -l: encrypted" "$(pageant -l 2>&1)" ;; esac
+    succeeds "pageant -a --encrypted" pageant -a --encrypted locked.ppk
+    contains "pageant -l: encrypted" encrypted "$(pageant -l 2>/dev/null)"
     echo wrong >answer
-    refused "a deferred key, wrong passphrase" ssh-add -T ed25519.pub
+    fails "a deferred key, wrong passphrase" ssh-add -T ed25519.pub
     echo secret >answer
-    works "a deferred key is opened at its first use" ssh-add -T ed25519.pub
-    case $(pageant -l 2>/dev/null) in *re-encryptable*) ok "pageant -l: re-encryptable" ;; *) not_ok "pageant -l: re-encryptable" "$(pageant -l 2>&1)" ;; esac
+    succeeds "a deferred key is opened at its first use" ssh-add -T ed25519.pub
+    contains "pageant -l: re-encryptable" re-encryptable "$(pageant -l 2>/dev/null)"
     echo wrong >answer
-    works "an opened key asks no more" ssh-add -T ed25519.pub
-    works "pageant -r" pageant -r comment:deferred
-    refused "re-encrypted: asked again" ssh-add -T ed25519.pub
+    succeeds "an opened key asks no more" ssh-add -T ed25519.pub
+    succeeds "pageant -r" pageant -r comment:deferred
+    fails "re-encrypted: asked again" ssh-add -T ed25519.pub
     echo secret >answer
-    works "re-encrypted: opened again" ssh-add -T ed25519.pub
-    works "pageant -R" pageant -R
-    case $(pageant -l 2>/dev/null) in *deferred*encrypted*) ok "pageant -R: encrypted" ;; *) not_ok "pageant -R" "$(pageant -l 2>&1)" ;; esac
+    succeeds "re-encrypted: opened again" ssh-add -T ed25519.pub
+    succeeds "pageant -R" pageant -R
+    check "pageant -R: encrypted" 1 "$(pageant -l 2>/dev/null | grep -c 'deferred.*encrypted')"
     check "plink with a deferred key" here "$(run_plink near echo here)"
     pageant -D
     pageant -a rsa2048.ppk
@@ -255,7 +211,7 @@ run_plink() {
     local -a options=()
     while [ "${1#-}" != "$1" ]; do options+=("$1"); shift; done
     timeout 60 plink -batch -ssh -P "${!port_of}" -hostkey "$(ssh-keygen -lf host_near.pub | cut -d' ' -f2)" -agent "${options[@]}" \
-        "$(id -un)@127.0.0.1" "$@" 2>&1
+        "$user@127.0.0.1" "$@" 2>&1
 }
 
 # Our client, other agents.
@@ -293,21 +249,20 @@ closed() {
     ssh-add -q ed25519
     if [ "$(id -u)" = 0 ]; then
         chmod 666 "$SSH_AUTH_SOCK"
-        refused "another user's connection is refused" setpriv --reuid 65534 --clear-groups ssh-add -l
-        works "its own user's is not" ssh-add -l
+        fails "another user's connection is refused" setpriv --reuid 65534 --clear-groups ssh-add -l
+        succeeds "its own user's is not" ssh-add -l
         cp "$agent" agent.copy
         chmod 755 agent.copy
         mkdir -m 700 nobody
         chown 65534 nobody
         ASAN_OPTIONS=detect_leaks=0 HOME=$dir/nobody setpriv --reuid 65534 --clear-groups "$dir/agent.copy" -D -a nobody/agent.sock >nobody.log 2>&1 &
         local other=$!
-        pids+=($other)
-        for _ in $(seq 100); do [ -S nobody/agent.sock ] && break; sleep 0.05; done
-        refused "no other process of the user reads its memory" setpriv --reuid 65534 --clear-groups cat /proc/$other/maps
-        kill $other
-        wait $other
+        pids[other]=1
+        wait_for 5 test -S nobody/agent.sock
+        fails "no other process of the user reads its memory" setpriv --reuid 65534 --clear-groups cat /proc/$other/maps
+        end_process $other
     else
-        refused "no other process of the user reads its memory" cat /proc/$server/maps
+        fails "no other process of the user reads its memory" cat /proc/$server/maps
     fi
     check "no core files" 0 "$(sed -n 's/^Max core file size *\([0-9a-z]*\).*/\1/p' /proc/$server/limits)"
 }
@@ -316,8 +271,8 @@ printf data >data
 make_keys
 cat ./*.pub >authorized_keys
 : >known_hosts >ssh_config
-start_sshd near
-start_sshd far
+start_host near
+start_host far
 finish_ssh_config
 start_agent
 openssh_add
@@ -329,7 +284,7 @@ others
 closed
 if [ -d "$here/../node_modules/ssh2" ]; then
     ssh-add -q ed25519 rsa2048 ecdsa256 2>/dev/null
-    timeout 60 node "$here/agent-ssh2.js" "$here/../node_modules/ssh2" "$SSH_AUTH_SOCK" "$port_near" "$(id -un)" || failures=$((failures + 1))
+    timeout 60 node "$here/agent-ssh2.js" "$here/../node_modules/ssh2" "$SSH_AUTH_SOCK" "$port_near" "$user" || failures=$((failures + 1))
     ssh-add -q -D 2>/dev/null
 else
     not_ok "npm ssh2" "it is not in tests/node_modules; tests/install-packages test fetches it"
@@ -338,14 +293,13 @@ PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 "$here/agent-clients.py" 
 
 ssh-add -q ed25519
 kill -USR1 $server
-for _ in $(seq 40); do [ "$(count)" = 0 ] && break; sleep 0.05; done
+wait_for 2 eval '[ "$(count)" = 0 ]'
 check "SIGUSR1 drops the keys" 0 "$(count)"
 
-kill $server
-wait $server
+end_process $server
 status=$?
-if grep -q 'Sanitizer\|runtime error' agent.log; then
-    not_ok "ends at SIGTERM" "$(grep -A30 'Sanitizer\|runtime error' agent.log | head -60)"
+if ! no_sanitizer_in agent.log >said; then
+    not_ok "ends at SIGTERM" "$(head -60 said)"
 elif [ $status != 0 ] && [ $status != 2 ]; then # OpenSSH's ends with 2
     not_ok "ends at SIGTERM" "status $status: $(tail -5 agent.log)"
 elif [ -e "$SSH_AUTH_SOCK" ]; then
@@ -353,4 +307,4 @@ elif [ -e "$SSH_AUTH_SOCK" ]; then
 else
     ok "ends at SIGTERM"
 fi
-[ $failures = 0 ]
+finish

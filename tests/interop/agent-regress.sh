@@ -3,24 +3,17 @@
 # Not run: agent-pkcs11 (wants softhsm2, a token of its own), agent-getpeereid and agent-ptrace (skip themselves for root, and for others
 # without sudo): agent-peers.sh has a case for each of the two.
 set -u
-build=$(cd "$1" && pwd)
-agent=${2:-$build/agent/lanyard-agent}
+. "$(dirname "$0")/../lib.sh"
 regress=/usr/lib/openssh/regress
 [ -d $regress ] || { echo "SKIP: $regress is not there (package openssh-tests)"; exit 77; }
-for tool in ssh ssh-add ssh-keygen make perl; do
-    command -v $tool >/dev/null || { echo "SKIP: $tool is not installed"; exit 77; }
-done
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-trap 'exit 1' INT TERM
-unset SSH_AUTH_SOCK SSH_AGENT_PID DISPLAY WAYLAND_DISPLAY SSH_ASKPASS
+need ssh ssh-add ssh-keygen make perl
+begin "$1"
+agent=${2:-$build/agent/lanyard-agent}
 # Sanitizers report into files: the scripts throw stderr away.
-export ASAN_OPTIONS=detect_leaks=1:exitcode=99:log_path=$dir/sanitizer UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:exitcode=99:log_path=$dir/sanitizer
+export ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$dir/sanitizer UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$dir/sanitizer
 # The agent called by the name of ssh-agent: no subcommands.
 mkdir "$dir/bin"
 ln -s "$agent" "$dir/bin/ssh-agent"
-failures=0
 
 # regress NAME NUMBER: one script, in a copy of its own; they sleep more than they work, so all run at once. The copy is called by the
 # number because the scripts grep configuration lines by words that may stand in its path.
@@ -45,20 +38,14 @@ wait
 for number in "${!names[@]}"; do
     name=${names[number]} log=$dir/$number.log status=$(cat "$dir/$number.status")
     if [ "$status" = 0 ] && grep -q '^ok ' "$log"; then
-        echo "ok openssh $name"
+        ok "openssh $name"
         echo "# $(cat "$dir/$number.seconds") s"
     else
-        failures=$((failures + 1))
-        echo "not ok openssh $name: status $status: $(tail -40 "$log")"
+        not_ok "openssh $name" "status $status: $(tail -40 "$log")"
         for log in "$dir/$number"/failed-regress.log "$dir/$number"/failed-ssh.log; do
             [ -s "$log" ] && tail -60 "$log"
         done
     fi
 done
-if ls "$dir"/sanitizer* >/dev/null 2>&1; then
-    echo "not ok sanitizers: $(head -60 "$dir"/sanitizer*)"
-    failures=$((failures + 1))
-else
-    echo "ok sanitizers have nothing to say"
-fi
-[ $failures = 0 ]
+check 'sanitizers have nothing to say' '' "$(cat "$dir"/sanitizer* 2>/dev/null | head -60)"
+finish

@@ -3,52 +3,30 @@
 # in SSH2 as client, hostile clients), the relay, our client at OpenSSH's, PuTTY's and GnuPG's agents, agents of an application's own,
 # and forwarding through sshd. Prints "ok NAME" or "not ok NAME: why".
 set -u -o pipefail
-program=$1/tests/interop/agent-transports
-connect=$1/tests/interop/connect
-agent=$1/agent/lanyard-agent
 ssh2=$2
-here=$(cd "$(dirname "$0")" && pwd)
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
-for tool in "$sshd" ssh-agent ssh-add ssh-keygen node python3; do
-    command -v "$tool" >/dev/null || { echo "SKIP: $tool is not installed"; exit 77; }
-done
+. "$(dirname "$0")/../lib.sh"
+need "$sshd" ssh-agent ssh-add ssh-keygen node python3
 [ -d "$ssh2" ] || { echo "SKIP: npm ssh2 is not in $ssh2 (tests/install-packages test)"; exit 77; }
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+begin "$1"
+program=$build/tests/interop/agent-transports
+connect=$build/tests/interop/connect
+agent=$build/agent/lanyard-agent
 ulimit -n "$(ulimit -Hn)"
-export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=exitcode=99
-unset SSH_AUTH_SOCK SSH_ASKPASS SSH_ASKPASS_REQUIRE DISPLAY WAYLAND_DISPLAY
 
-dir=$(mktemp -d)
-pids=()
-cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    wait 2>/dev/null
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-failures=0
-ok() { echo "ok $1"; }
-not_ok() { echo "not ok $1: $2"; failures=$((failures + 1)); }
-# check NAME EXPECTED GOT
-check() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected '$2', got '$3'"; fi; }
-contains() { if [[ $3 == *"$2"* ]]; then ok "$1"; else not_ok "$1" "'$2' is not in '$3'"; fi; }
-# wait_for COMMAND...
-wait_for() { for _ in $(seq 200); do "$@" 2>/dev/null && return; sleep 0.05; done; echo "waited in vain: $*"; }
-stop() { kill "$1"; wait "$1" 2>/dev/null; }
-
-ssh-keygen -q -t ed25519 -N '' -C 'the key' -f "$dir/key"
-ssh-keygen -q -t ed25519 -N '' -C 'host' -f "$dir/host"
+key ed25519 key -C 'the key'
+key ed25519 host
 expected=$(cat "$dir/key.pub")
-ssh-agent -D -a "$dir/unix" >"$dir/agent.log" 2>&1 &
-pids+=($!)
-wait_for test -S "$dir/unix"
+start_ssh_agent "$dir/unix"
 SSH_AUTH_SOCK=$dir/unix ssh-add -q "$dir/key" 2>/dev/null
 
 # --- the Cygwin transport as the agent
-"$program" listen "$dir/cygwin" "$dir/unix" 2>"$dir/listen.log" &
-listener=$!
-pids+=("$listener")
-wait_for grep -q listening "$dir/listen.log"
+listen() { # NAME: sets $listener
+    "$program" listen "$dir/cygwin" "$dir/unix" 2>"$dir/$1.log" &
+    listener=$!
+    pids[listener]=1
+    wait_for 10 grep -q listening "$dir/$1.log"
+}
+listen first
 check 'the file is its owner'"'"'s alone' 600 "$(stat -c %a "$dir/cygwin")"
 check 'the file looks like Cygwin'"'"'s' 1 \
     "$(tr '\0' '@' <"$dir/cygwin" | grep -cE '^!<socket >[0-9]+ s [0-9A-F]{8}-[0-9A-F]{8}-[0-9A-F]{8}-[0-9A-F]{8}@$')"
@@ -62,17 +40,14 @@ timeout 120 python3 "$here/cygwin-hostile.py" "$dir/cygwin" || failures=$((failu
 contains 'a second agent is refused' 'an agent is listening behind' "$("$program" listen "$dir/cygwin" "$dir/unix" 2>&1)"
 kill -9 "$listener" && wait "$listener" 2>/dev/null
 contains 'behind a dead agent'"'"'s file' 'Connection refused' "$("$program" list "$dir/cygwin" 2>&1)"
-"$program" listen "$dir/cygwin" "$dir/unix" 2>"$dir/listen2.log" &
-listener=$!
-pids+=("$listener")
-wait_for grep -q listening "$dir/listen2.log"
+listen second
 check 'a dead agent'"'"'s file is replaced' "$expected" "$("$program" list "$dir/cygwin" 2>&1)"
 
 # --- lanyard-agent itself, by both its sockets
 "$agent" -D -a "$dir/own" --cygwin "$dir/own-cygwin" >"$dir/own.out" 2>"$dir/own.log" &
 own=$!
-pids+=("$own")
-wait_for test -S "$dir/own" -a -e "$dir/own-cygwin"
+pids[own]=1
+wait_for 10 test -S "$dir/own" -a -e "$dir/own-cygwin"
 SSH_AUTH_SOCK=$dir/own ssh-add -q "$dir/key" 2>/dev/null
 check 'lanyard-agent: npm ssh2'"'"'s CygwinAgent x 50' "${expected% the key}
 CygwinAgent signatures 50" "$(timeout 60 node "$here/cygwin-agent.js" "$ssh2" "$dir/own-cygwin" 50 2>&1)"
@@ -94,8 +69,8 @@ END
 else
     echo "# python3-asyncssh is not installed"
 fi
-stop "$own"
-if [ -e "$dir/own-cygwin" ]; then not_ok 'lanyard-agent takes its file along' 'it is still there'; else ok 'lanyard-agent takes its file along'; fi
+end_process "$own"
+fails 'lanyard-agent takes its file along' test -e "$dir/own-cygwin"
 
 # --- the relay: ssh-add on the other side of pipes
 cat >"$dir/relayed.py" <<'END'
@@ -122,8 +97,8 @@ while True:
         threading.Thread(target=run, args=(peer, child), daemon=True).start()
 END
 python3 "$dir/relayed.py" "$dir/relayed" "$program" relay "$dir/cygwin" >"$dir/relayed.log" 2>&1 &
-pids+=($!)
-wait_for grep -q listening "$dir/relayed.log"
+pids[$!]=1
+wait_for 10 grep -q listening "$dir/relayed.log"
 export SSH_AUTH_SOCK=$dir/relayed
 check 'ssh-add through the relay' "$expected" "$(timeout 30 ssh-add -L 2>&1)"
 echo 'something to sign' >"$dir/data"
@@ -178,8 +153,8 @@ END
     chmod +x "$dir/pinentry"
     gpg-agent --homedir "$dir/gpg" --enable-ssh-support --pinentry-program "$dir/pinentry" --daemon --no-detach \
         >"$dir/gpg.out" 2>"$dir/gpg.log" &
-    pids+=($!)
-    wait_for grep -q SSH_AUTH_SOCK "$dir/gpg.out"
+    pids[$!]=1
+    wait_for 10 grep -q SSH_AUTH_SOCK "$dir/gpg.out"
     gpg_socket=$(sed -n 's/^SSH_AUTH_SOCK=\([^;]*\);.*/\1/p' "$dir/gpg.out")
     SSH_AUTH_SOCK=$gpg_socket ssh-add -q "$dir/key" 2>"$dir/gpg-add.log"
     check 'GnuPG'"'"'s agent' "$expected" "$("$program" list "$gpg_socket" 3 2>&1)"
@@ -189,22 +164,8 @@ fi
 
 # --- signing in and forwarding over each of them
 cp "$dir/key.pub" "$dir/authorized"
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
-        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
-    done
-}
-port=$(free_port)
-printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "HostKey $dir/host" "AuthorizedKeysFile $dir/authorized" "StrictModes no" \
-    "UsePAM no" "PidFile none" "PasswordAuthentication no" "KbdInteractiveAuthentication no" "PermitRootLogin yes" \
-    "AllowAgentForwarding yes" >"$dir/sshd_config"
-"$sshd" -D -e -f "$dir/sshd_config" 2>"$dir/sshd.log" &
-pids+=($!)
-reachable() { (: <"/dev/tcp/127.0.0.1/$port"); }
-wait_for reachable
-echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$dir/host.pub")" >"$dir/known"
+start_sshd here "HostKey $dir/host" "AuthorizedKeysFile $dir/authorized"
+known_line "$port" host >"$dir/known"
 sign_in() { # OPTION... COMMAND
     timeout 60 "$connect" -F none -p "$port" -o "UserKnownHostsFile=$dir/known" -o GlobalKnownHostsFile=none -o BatchMode=yes \
         -o IdentityFile=none "${@:1:$#-1}" 127.0.0.1 "${@: -1}" 2>&1
@@ -242,7 +203,7 @@ END
 check 'forwarding for 20 at once, and odd ones' '200 True True 4' \
     "$(sign_in -A -o "IdentityAgent=$dir/unix" "python3 $dir/many.py" | tr '\n' ' ' | sed 's/ $//')"
 
-stop "$listener"
-if [ -e "$dir/cygwin" ]; then not_ok 'the file goes with its agent' 'it is still there'; else ok 'the file goes with its agent'; fi
-if grep -q 'Sanitizer\|runtime error' "$dir"/*.log; then not_ok sanitizers "$(grep -h -A5 'Sanitizer\|runtime error' "$dir"/*.log | head -n 8)"; fi
-[ "$failures" = 0 ]
+end_process "$listener"
+fails 'the file goes with its agent' test -e "$dir/cygwin"
+succeeds sanitizers no_sanitizer_in "$dir"/*.log
+finish

@@ -1,43 +1,13 @@
 #!/usr/bin/env bash
-# certificates.sh AUTHORITY: certificates and KRLs of ours against ssh-keygen, ssh and sshd, and theirs against us. Prints "ok NAME" or
+# certificates.sh BUILD: certificates and KRLs of ours against ssh-keygen, ssh and sshd, and theirs against us. Prints "ok NAME" or
 # "not ok NAME: why".
 set -u
-authority=$1
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
-for tool in "$sshd" ssh ssh-keygen; do
-    command -v "$tool" >/dev/null || { echo "SKIP: $tool is not installed"; exit 77; }
-done
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-
-dir=$(mktemp -d)
-pids=()
-cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-unset SSH_AUTH_SOCK SSH_ASKPASS SSH_ASKPASS_REQUIRE DISPLAY WAYLAND_DISPLAY
-user=$(id -un)
-failed=0
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    why="$*"
-    if "$@"; then
-        echo "ok $name"
-    else
-        echo "not ok $name: $why"
-        failed=1
-    fi
-}
-same() { # FILE FILE
-    cmp -s "$1" "$2" && return 0
-    why=$(diff "$1" "$2" | head -n 6 | tr '\n' '|')
-    return 1
-}
+. "$(dirname "$0")/../lib.sh"
+need "$sshd" ssh ssh-keygen
+begin "$1"
+authority=$build/tests/interop/authority
 
 # --- keys
-key() { ssh-keygen -q -t "$1" -N '' -C "$2" -f "$dir/$2" "${@:3}" 2>>"$dir/log"; }
 types=(ed25519 ecdsa256 ecdsa384 ecdsa521 rsa)
 for prefix in key ca; do
     key ed25519 ${prefix}_ed25519
@@ -75,15 +45,15 @@ shows_the_same() { # TYPE CA KIND ALGORITHM
         >"$dir/ours-cert.pub" 2>"$dir/err" || { why=$(cat "$dir/err"); return 1; }
     ssh-keygen -L -f "$dir/theirs-cert.pub" 2>&1 | sed 1d >"$dir/theirs.txt"
     ssh-keygen -L -f "$dir/ours-cert.pub" 2>&1 | sed 1d >"$dir/ours.txt"
-    [ -s "$dir/theirs.txt" ] && same "$dir/theirs.txt" "$dir/ours.txt"
+    [ -s "$dir/theirs.txt" ] && same_file "$dir/theirs.txt" "$dir/ours.txt"
 }
 for type in "${types[@]}"; do
     for ca in "${cas[@]}"; do
-        check "user-certificate-$type-by-$ca" shows_the_same "$type" "$ca" user ''
-        check "host-certificate-$type-by-$ca" shows_the_same "$type" "$ca" host ''
+        succeeds "user-certificate-$type-by-$ca" shows_the_same "$type" "$ca" user ''
+        succeeds "host-certificate-$type-by-$ca" shows_the_same "$type" "$ca" host ''
     done
 done
-check certificate-by-rsa-sha2-256 shows_the_same ed25519 rsa user rsa-sha2-256
+succeeds certificate-by-rsa-sha2-256 shows_the_same ed25519 rsa user rsa-sha2-256
 
 # --- KRLs: the same answers and the same text, whoever wrote the list
 certificates=()
@@ -97,10 +67,10 @@ agree() { # KRL WHAT
     ssh-keygen -Q -f "$1" "${files[@]}" >"$dir/theirs.txt" 2>&1
     local theirs=$?
     "$authority" query "$1" "${files[@]}" >"$dir/ours.txt" 2>&1
-    [ $? = $theirs ] && same "$dir/theirs.txt" "$dir/ours.txt" || { why="$2: $why"; return 1; }
+    [ $? = $theirs ] && same_file "$dir/theirs.txt" "$dir/ours.txt" || { why="$2: $why"; return 1; }
     ssh-keygen -Q -l -f "$1" >"$dir/theirs.txt" 2>&1
     "$authority" describe "$1" >"$dir/ours.txt" 2>&1
-    same "$dir/theirs.txt" "$dir/ours.txt" || { why="$2, text: $why"; return 1; }
+    same_file "$dir/theirs.txt" "$dir/ours.txt" || { why="$2, text: $why"; return 1; }
 }
 revoked_the_same() { # CA: of $dir/list, by both
     local ca=none
@@ -116,17 +86,17 @@ t_list() { # CA LINE...
     printf '%s\n' "${@:2}" >"$dir/list"
     revoked_the_same "$1"
 }
-check krl-empty t_list none '# nothing'
-check krl-serial t_list ed25519 'serial: 30'
-check krl-range t_list ed25519 'serial: 0x10-0x100' 'serial: 0400'
-check krl-any-ca t_list none 'serial: 1-60' 'id: id 3'
-check krl-id t_list ecdsa256 'id: id 3' 'ID:id 7 # comment' $'id: \tz\a\xff\xc3\xa4"\\'
-check krl-key t_list none "key: $(cat "$dir/key_rsa.pub")" "key: $(cat "${certificates[3]}")"
-check krl-sha1 t_list none "sha1: $(cat "$dir/key_ed25519.pub")" "sha1:$(cat "${certificates[4]}")"
-check krl-sha256 t_list none "sha256: $(cat "$dir/key_ecdsa384.pub")"
-check krl-hash t_list none "hash: $(ssh-keygen -lf "$dir/key_ecdsa521.pub" | cut -d' ' -f2)"
-check krl-bare-keys t_list none "$(cat "$dir/key_ecdsa256.pub")" "$(cat "$dir/ca_ecdsa256.pub")"
-check krl-certificates t_list none "$(cat "${certificates[@]:2:9}")"
+succeeds krl-empty t_list none '# nothing'
+succeeds krl-serial t_list ed25519 'serial: 30'
+succeeds krl-range t_list ed25519 'serial: 0x10-0x100' 'serial: 0400'
+succeeds krl-any-ca t_list none 'serial: 1-60' 'id: id 3'
+succeeds krl-id t_list ecdsa256 'id: id 3' 'ID:id 7 # comment' $'id: \tz\a\xff\xc3\xa4"\\'
+succeeds krl-key t_list none "key: $(cat "$dir/key_rsa.pub")" "key: $(cat "${certificates[3]}")"
+succeeds krl-sha1 t_list none "sha1: $(cat "$dir/key_ed25519.pub")" "sha1:$(cat "${certificates[4]}")"
+succeeds krl-sha256 t_list none "sha256: $(cat "$dir/key_ecdsa384.pub")"
+succeeds krl-hash t_list none "hash: $(ssh-keygen -lf "$dir/key_ecdsa521.pub" | cut -d' ' -f2)"
+succeeds krl-bare-keys t_list none "$(cat "$dir/key_ecdsa256.pub")" "$(cat "$dir/ca_ecdsa256.pub")"
+succeeds krl-certificates t_list none "$(cat "${certificates[@]:2:9}")"
 t_random() {
     local i serial=0
     for i in $(seq $((1 + RANDOM % 60))); do
@@ -138,29 +108,21 @@ t_random() {
     done | shuf >"$dir/list"
     revoked_the_same ed25519
 }
-for spread in 1 2 3 5 10 20 50 100 200 500 2000; do check "krl-random-$spread" t_random $spread; done
+for spread in 1 2 3 5 10 20 50 100 200 500 2000; do succeeds "krl-random-$spread" t_random $spread; done
 t_long() { # ssh-keygen 9.2 writes one bitmap of it, which it cannot read
     seq 1 2 60000 | sed 's/^/serial: /' >"$dir/list"
     revoked_the_same ed25519 ours || [ "$why" = 'ours is longer' ]
 }
-check krl-long-bitmap t_long
+succeeds krl-long-bitmap t_long
 t_update() { # theirs added to ours
     printf 'serial: 5\nid: id 1\n' >"$dir/list"
     "$authority" krl "$dir/ours.krl" "$dir/ca_ed25519.pub" 9 "$dir/list" &&
         echo "id: id 2" >"$dir/list" && ssh-keygen -q -k -u -f "$dir/ours.krl" -s "$dir/ca_ecdsa256.pub" "$dir/list" &&
         agree "$dir/ours.krl" updated
 }
-check krl-update t_update
+succeeds krl-update t_update
 
 # --- sshd takes our certificates, and not those that our KRL revokes
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
-        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
-    done
-}
-port=$(free_port)
 "$authority" certify "$dir/ca_rsa" "$dir/key_ed25519.pub" host host 1 127.0.0.1 '' >"$dir/host-cert.pub"
 cat "$dir"/ca_*.pub >"$dir/trusted"
 for type in ed25519 ecdsa256 ecdsa384 ecdsa521 rsa; do
@@ -172,15 +134,8 @@ for type in ed25519 ecdsa256 ecdsa384 ecdsa521 rsa; do
 done
 printf 'id: user ed25519 rsa\nid: host\n' >"$dir/list"
 "$authority" krl "$dir/revoked.krl" none 1 "$dir/list"
-printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "HostKey $dir/key_ed25519" "HostCertificate $dir/host-cert.pub" "AuthorizedKeysFile none" \
-    "TrustedUserCAKeys $dir/trusted" "RevokedKeys $dir/revoked.krl" "StrictModes no" "UsePAM no" "PidFile none" "PermitRootLogin yes" \
-    "PasswordAuthentication no" "KbdInteractiveAuthentication no" "MaxStartups 100" >"$dir/sshd_config"
-"$sshd" -D -e -f "$dir/sshd_config" 2>"$dir/log_sshd" &
-pids+=($!)
-for _ in $(seq 100); do
-    (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
-    sleep 0.05
-done
+start_sshd certificates "HostKey $dir/key_ed25519" "HostCertificate $dir/host-cert.pub" 'AuthorizedKeysFile none' \
+    "TrustedUserCAKeys $dir/trusted" "RevokedKeys $dir/revoked.krl"
 echo "@cert-authority * $(cut -d' ' -f1,2 "$dir/ca_rsa.pub")" >"$dir/known"
 enter() { # IDENTITY [OPTION...]
     ssh -F none -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o "UserKnownHostsFile=$dir/known" -o GlobalKnownHostsFile=none \
@@ -194,11 +149,11 @@ refused() { # TEXT ARGUMENTS...
 for type in ed25519 ecdsa256 ecdsa384 ecdsa521 rsa; do
     for ca in "${cas[@]}"; do
         if [ "$type-$ca" = ed25519-rsa ]; then
-            check sshd-revoked-certificate refused 'Permission denied' "user_${type}_$ca"
+            succeeds sshd-revoked-certificate refused 'Permission denied' "user_${type}_$ca"
         else
-            check "sshd-$type-by-$ca" enter "user_${type}_$ca"
+            succeeds "sshd-$type-by-$ca" enter "user_${type}_$ca"
         fi
     done
 done
-check ssh-revoked-host-certificate refused 'revoked' user_ed25519_ed25519 -o "RevokedHostKeys=$dir/revoked.krl"
-exit $failed
+succeeds ssh-revoked-host-certificate refused 'revoked' user_ed25519_ed25519 -o "RevokedHostKeys=$dir/revoked.krl"
+finish

@@ -3,28 +3,15 @@
 # host key, cipher x MAC, compression, key re-exchanges in the midst of data, host certificates, each form of user key, greetings. Each
 # case sends data through the peer's cat and compares what comes back. Prints "ok NAME" or "not ok NAME: why".
 set -u
-connect=$1/tests/interop/connect
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
+. "$(dirname "$0")/../lib.sh"
+need "$sshd" ssh ssh-keygen setsid
+begin "$1"
+connect=$build/tests/interop/connect
 dropbear=$(command -v dropbear || echo /usr/sbin/dropbear)
-for tool in "$sshd" ssh ssh-keygen setsid; do
-    command -v "$tool" >/dev/null || { echo "SKIP: $tool is not installed"; exit 77; }
-done
-[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-
-dir=$(mktemp -d)
-pids=()
-cleanup() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    rm -rf "$dir"
-}
-trap cleanup EXIT
-unset SSH_AUTH_SOCK SSH_ASKPASS SSH_ASKPASS_REQUIRE DISPLAY WAYLAND_DISPLAY
-user=$(id -un)
 
 # shellcheck disable=SC2046,SC2206 # names of algorithms are words
 
 # --- keys
-key() { ssh-keygen -q -t "$1" -N '' -C "$2" -f "$dir/$2" "${@:3}" 2>>"$dir/log_keygen"; }
 types=(ed25519 ecdsa256 ecdsa384 ecdsa521 rsa)
 for prefix in host user; do
     key ed25519 ${prefix}_ed25519
@@ -70,58 +57,25 @@ done
 me=$dir/user_ed25519
 
 # --- servers
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 12000)) # below those that the kernel gives to who connects
-        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo $port; return; }
-    done
-}
-await() { # PORT PID: until it listens; false when it does not, another test may have had the port
-    for _ in $(seq 200); do
-        kill -0 "$2" 2>/dev/null || return 1
-        (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
-        sleep 0.05
-    done
-    return 1
-}
 all() { ssh -Q "$1" | grep -v "${2:-^$}" | paste -sd,; }
-# start NAME SERVER...: three ports are tried. Sets port_NAME.
-start() {
-    local try
-    for try in 1 2 3; do
-        port=$(free_port)
-        "${@:2}"
-        pids+=($!)
-        await "$port" $! && { eval "port_$1=$port"; return; }
-    done
-    echo "not ok start-$1: $(tail -n 2 "$dir/log_$1" | tr '\n' ' ')"
-    exit 1
+offering_all() { # NAME [LINE...]: sshd with all that it can
+    start_sshd "$@" "AuthorizedKeysFile $dir/authorized_plain" 'Compression yes' "KexAlgorithms $(all kex)" "Ciphers $(all cipher)" \
+        "MACs $(all mac)" "HostKeyAlgorithms $(all HostKeyAlgorithms)" "PubkeyAcceptedAlgorithms $(all HostKeyAlgorithms)" \
+        'CASignatureAlgorithms +ssh-rsa' "${types[@]/#/HostKey $dir/host_}"
 }
-start_sshd() { start "$1" run_sshd "$@"; }
-run_sshd() { # NAME [LINE...]: at $port; offers all that it can
-    local type
-    {
-        printf '%s\n' "${@:2}" # before the rest, because the first value wins
-        printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "AuthorizedKeysFile $dir/authorized_plain" "StrictModes no" "UsePAM no" \
-            "PidFile none" "PasswordAuthentication no" "KbdInteractiveAuthentication no" "PermitRootLogin yes" "MaxStartups 100" \
-            "LogLevel VERBOSE" "Compression yes" "KexAlgorithms $(all kex)" "Ciphers $(all cipher)" "MACs $(all mac)" \
-            "HostKeyAlgorithms $(all HostKeyAlgorithms)" "PubkeyAcceptedAlgorithms $(all HostKeyAlgorithms)" "CASignatureAlgorithms +ssh-rsa"
-        for type in "${types[@]}"; do echo "HostKey $dir/host_$type"; done
-    } >"$dir/sshd_$1"
-    "$sshd" -D -e -f "$dir/sshd_$1" >"$dir/log_$1" 2>&1 &
-}
-start_sshd all
-start_sshd rekey "RekeyLimit 1M"
+offering_all all
+offering_all rekey "RekeyLimit 1M"
 certificates=("${types[@]/#/HostCertificate $dir/host_certified_}")
 certificates=("${certificates[@]/%/-cert.pub}")
-start_sshd cert "AuthorizedKeysFile $dir/authorized_ca" "VersionAddendum $(printf 'x%.0s' $(seq 200))" \
+offering_all cert "AuthorizedKeysFile $dir/authorized_ca" "VersionAddendum $(printf 'x%.0s' $(seq 200))" \
     "${certificates[@]}"
 : "${port_all:?}" "${port_rekey:?}" "${port_cert:?}"
 
 # dropbear reads ~/.ssh alone: a directory of ours stands there for it, in a mount namespace of its own
 home=$(getent passwd "$user" | cut -d: -f6)
-start_dropbear() { start "$1" run_dropbear "$@"; }
+chmod 700 "$HOME" "$HOME/.ssh"
+start_dropbear() { start_at_port "$1" dropbear_listens run_dropbear "$@"; }
+dropbear_listens() { port_answers "$port"; }
 run_dropbear() { # NAME TYPE...: at $port; it takes four host keys at most
     local type keys=()
     for type in "${@:2}"; do
@@ -132,15 +86,13 @@ run_dropbear() { # NAME TYPE...: at $port; it takes four host keys at most
             keys+=(-r "$dir/dropbear_$type")
     done
     # shellcheck disable=SC2016
-    unshare -m bash -c 'mount --bind "$1" "$2" && exec "${@:3}"' bash "$dir/home" "$home" \
+    unshare -m bash -c 'mount --bind "$1" "$2" && exec "${@:3}"' bash "$HOME" "$home" \
         "$dropbear" -F -E -p "127.0.0.1:$port" -P "$dir/pid_$1" "${keys[@]}" >"$dir/log_$1" 2>&1 &
 }
 port_dropbear=
 port_dropbear2=
 if command -v "$dropbear" >/dev/null && command -v dropbearconvert >/dev/null && unshare -m mount --bind "$dir" "$home" 2>/dev/null; then
-    mkdir -m 700 "$dir/home" "$dir/home/.ssh"
-    cp "$dir/authorized_plain" "$dir/home/.ssh/authorized_keys"
-    chmod 600 "$dir/home/.ssh/authorized_keys"
+    install -m 600 "$dir/authorized_plain" "$HOME/.ssh/authorized_keys"
     start_dropbear dropbear ed25519 ecdsa256 rsa dsa
     start_dropbear dropbear2 ecdsa384 ecdsa521 rsa # without an RSA key it offers to use one, and hangs up
 else
@@ -148,7 +100,7 @@ else
 fi
 
 for port in "$port_all" "$port_rekey" "$port_cert" $port_dropbear $port_dropbear2; do
-    for type in "${types[@]}"; do echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$dir/host_$type.pub")"; done
+    for type in "${types[@]}"; do known_line "$port" "host_$type"; done
 done >"$dir/known"
 echo "@cert-authority [127.0.0.1]:$port_cert,127.0.0.1 $(cut -d' ' -f1,2 "$dir/host_ca_ed25519.pub")" >"$dir/known_ca"
 
@@ -173,18 +125,14 @@ run_case() {
     status=$?
     count=$(grep -c 'log: keys: ' "$err")
     if [ $status != 0 ]; then
-        echo "not ok $name: exit status $status; $(grep -v '^log: ' "$err" | tail -n 12 | tr '\n' '|')"
-    elif grep -q 'runtime error:' "$err"; then # of UBSan
-        echo "not ok $name: $(grep -m 1 'runtime error:' "$err")"
+        not_ok "$name" "exit status $status; $(grep -v '^log: ' "$err" | tail -n 12 | tr '\n' '|')"
     elif ! cmp "$input" "$out" >"$err" 2>&1; then
-        echo "not ok $name: what came back differs: $(cat "$err")"
+        not_ok "$name" "what came back differs: $(cat "$err")"
     elif [ "$count" -lt "$exchanges" ]; then
-        echo "not ok $name: $count key exchanges, not $exchanges"
+        not_ok "$name" "$count key exchanges, not $exchanges"
     else
-        echo "ok $name"
-        return
+        ok "$name"
     fi
-    touch "$dir/failed"
 }
 worker() { # OFFSET: every second case
     local i
@@ -286,7 +234,7 @@ if [ "$port_dropbear" ]; then
     matrix dropbear "$port_dropbear" "$kexes" "$dropbear_keys" "$ciphers" "$macs"
     matrix dropbear2 "$port_dropbear2" "$kexes" "$(both key $(offer 'host key algorithms' "$port_dropbear2") | grep ecdsa)" '' ''
     for list in kexes dropbear_keys ciphers macs; do
-        [ "${!list}" ] || { echo "not ok dropbear-offer: no $list were read"; touch "$dir/failed"; }
+        [ "${!list}" ] || not_ok dropbear-offer "no $list were read"
     done
     rekeys dropbear-rekey "$port_dropbear" "$ciphers" "$macs" -o RekeyLimit=1M
     for type in ed25519 ecdsa256 ecdsa384 ecdsa521 rsa; do
@@ -303,8 +251,8 @@ if [ $# -gt 1 ]; then # by hand: only the cases that match
     for case in "${cases[@]}"; do [[ ${case%%$'\037'*} =~ $2 ]] && chosen+=("$case"); done
     cases=("${chosen[@]}")
 fi
-(trap - EXIT; worker 0) &
+(trap - EXIT; failures=0; worker 0; [ $failures = 0 ]) &
 other=$!
 worker 1
-wait $other
-[ ! -e "$dir/failed" ]
+wait $other || failures=$((failures + 1))
+finish

@@ -75,8 +75,6 @@ static void send_input(Program *program, LyChannel *channel)
 static void event(void *user, const LyConnectionEvent *happened)
 {
     Program *program = user;
-    if (program->forward && ly_agent_forward_event(program->forward, happened))
-        return;
     switch (happened->type) {
     case LY_CHANNEL_OPENED:
         if (program->forward)

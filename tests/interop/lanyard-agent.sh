@@ -4,57 +4,22 @@ set -u
 . "$(dirname "$0")/server-lib.sh"
 need ssh-add ssh-keygen ssh git puttygen python3
 agent=$build/agent/lanyard-agent
-export XDG_RUNTIME_DIR=$dir/run TMPDIR=$dir/tmp SHELL=/bin/sh
+export XDG_RUNTIME_DIR=$dir/run TMPDIR=$dir/tmp
 export ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$dir/asan UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$dir/asan
 mkdir -m 700 "$XDG_RUNTIME_DIR" "$TMPDIR" "$dir/only"
-units=$(cd "$(dirname "$0")/../../agent" && pwd)
-unset SSH_AGENT_PID SSH_ASKPASS_REQUIRE
-started=()
-end_agents() {
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null; done
-    cleanup
-}
-trap end_agents EXIT
-
 # start [OPTION...]: an agent in the background, in the environment.
 start() {
     eval "$("$agent" -s "$@")" >/dev/null
-    started+=("$SSH_AGENT_PID")
+    pids[SSH_AGENT_PID]=1
 }
-# gone PID: it ends within five seconds.
-gone() {
-    for _ in $(seq 100); do
-        [ -d "/proc/$1" ] && [ "$(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null)" != Z ] || return 0
-        sleep 0.05
-    done
-    return 1
-}
+ends() { wait_for 5 gone "$1"; }
 stop() {
     kill "$SSH_AGENT_PID"
-    gone "$SSH_AGENT_PID" || not_ok "$1" "the agent does not end"
+    ends "$SSH_AGENT_PID" || not_ok "$1" "the agent does not end"
     unset SSH_AUTH_SOCK SSH_AGENT_PID
 }
 # signs FILE.pub: the agent does, for no private key lies beside the copy.
 signs() { cp "$1" "$dir/only/key.pub" && ssh-keygen -Y sign -f "$dir/only/key.pub" -n file <"$dir/data" 2>/dev/null | grep -q 'END SSH SIGNATURE'; }
-# yes_no NAME COMMAND...
-succeeds() {
-    local name=$1
-    shift
-    if "$@" >"$dir/said" 2>&1; then ok "$name"; else not_ok "$name" "$(head -c 300 "$dir/said")"; fi
-}
-fails() {
-    local name=$1
-    shift
-    if "$@" >"$dir/said" 2>&1; then not_ok "$name" "it succeeds: $(head -c 300 "$dir/said")"; else ok "$name"; fi
-}
-# within COMMAND...: becomes true within five seconds.
-within() {
-    for _ in $(seq 50); do
-        "$@" && return 0
-        sleep 0.1
-    done
-    return 1
-}
 askpass() {
     cat >"$dir/askpass" <<END
 #!/bin/sh
@@ -67,10 +32,10 @@ END
 
 echo data >"$dir/data"
 keys="ed25519 ecdsa256 ecdsa384 ecdsa521 rsa"
-ssh-keygen -q -t ed25519 -N '' -C 'an ed25519 key' -f "$dir/ed25519"
-for bits in 256 384 521; do ssh-keygen -q -t ecdsa -b $bits -N '' -C "ecdsa $bits" -f "$dir/ecdsa$bits"; done
-ssh-keygen -q -t rsa -b 2048 -N '' -C 'an rsa key' -f "$dir/rsa"
-ssh-keygen -q -t ed25519 -N secret -C 'a locked key' -f "$dir/locked"
+key ed25519 ed25519 -C 'an ed25519 key'
+for bits in 256 384 521; do key ecdsa ecdsa$bits -b $bits -C "ecdsa $bits"; done
+key rsa rsa -b 2048 -C 'an rsa key'
+key ed25519 locked -N secret -C 'a locked key'
 fingerprint=$(ssh-keygen -lf "$dir/ed25519.pub" | cut -d' ' -f2)
 
 # --- The lines, byte for byte as ssh-agent prints them ---
@@ -98,7 +63,7 @@ check "its directory is /" / "$(readlink "/proc/$pid/cwd")"
 check "-k" "unset SSH_AUTH_SOCK;
 unset SSH_AGENT_PID;
 echo Agent pid $pid killed;" "$("$agent" -s -k)"
-gone "$pid" && ok "-k ends it" || not_ok "-k ends it" "it lives"
+succeeds "-k ends it" ends "$pid"
 check "the socket is removed" no "$([ -e "$first" ] && echo yes || echo no)"
 fails "-k without a pid" env -u SSH_AGENT_PID "$agent" -k
 check "-k without a pid: message" "SSH_AGENT_PID not set, cannot kill agent" "$(cat "$dir/said")"
@@ -123,7 +88,7 @@ check "a command that is not there" "$(ssh-agent /nowhere 2>&1; echo $?)" "$("$a
 check "a command's environment" "yes" "$("$agent" sh -c '[ -S "$SSH_AUTH_SOCK" ] && kill -0 "$SSH_AGENT_PID" && echo yes')"
 "$agent" sh -c 'echo "$SSH_AGENT_PID $SSH_AUTH_SOCK"' >"$dir/out"
 read -r pid path <"$dir/out"
-gone "$pid" && ok "the agent ends with its command" || not_ok "the agent ends with its command" "it lives"
+succeeds "the agent ends with its command" ends "$pid"
 check "and removes its socket" no "$([ -e "$path" ] && echo yes || echo no)"
 check "a subcommand's word behind --" 5 "$(cd "$dir" && printf '#!/bin/sh\nexit 5\n' >list && chmod 755 list && PATH=$dir:$PATH "$agent" -- list; echo $?)"
 ln -s "$agent" "$dir/ssh-agent"
@@ -137,7 +102,7 @@ fails "-a on a live socket" "$agent" -a "$dir/sock"
 check "-a on a live socket: message" 1 "$(grep -c 'an agent that is alive' "$dir/said")"
 succeeds "the live one lives on" sh -c "ssh-add -l | grep -q 'no identities'"
 kill -KILL "$SSH_AGENT_PID"
-gone "$SSH_AGENT_PID"
+ends "$SSH_AGENT_PID"
 check "killed: a dead socket stays" yes "$([ -S "$dir/sock" ] && echo yes)"
 start -a "$dir/sock"
 succeeds "-a replaces a dead socket" sh -c "ssh-add -l | grep -q 'no identities'"
@@ -151,7 +116,7 @@ fails "-a with a long path" "$agent" -a "$dir/$(printf 'x%.0s' $(seq 120))"
 check "-a relative: as it was given" "SSH_AUTH_SOCK=relative; export SSH_AUTH_SOCK;" "$(head -1 "$dir/out")"
 pid=$(sed -n 's/^echo Agent pid \([0-9]*\);/\1/p' "$dir/out")
 kill "$pid"
-gone "$pid"
+ends "$pid"
 check "-a relative: removed at the end" no "$([ -e "$dir/relative" ] && echo yes || echo no)"
 start -T
 case $SSH_AUTH_SOCK in "$TMPDIR"/lanyard-??????/agent.*) ok "-T" ;; *) not_ok "-T" "$SSH_AUTH_SOCK" ;; esac
@@ -163,7 +128,7 @@ check "-T: its directory goes too" no "$([ -e "$folder" ] && echo yes || echo no
 (cd "$dir" && "$agent" -s --openssh "$dir/one" --openssh "$dir/two" --cygwin cygwin >"$dir/out")
 check "--openssh: the first is SSH_AUTH_SOCK" "SSH_AUTH_SOCK=$dir/one; export SSH_AUTH_SOCK;" "$(head -1 "$dir/out")"
 eval "$(cat "$dir/out")" >/dev/null
-started+=("$SSH_AGENT_PID")
+pids[SSH_AGENT_PID]=1
 ssh-add -q "$dir/ed25519"
 check "--openssh: one agent behind both" 1 "$(SSH_AUTH_SOCK=$dir/two ssh-add -l | grep -c ED25519)"
 check "--cygwin" 1 "$(SSH_AUTH_SOCK=$dir/cygwin "$agent" list | grep -c ED25519)"
@@ -185,7 +150,7 @@ succeeds "ssh-add -T" ssh-add -T "$dir/ed25519.pub" "$dir/rsa.pub" "$dir/ecdsa38
 check "ssh-add -l" "$(for key in $keys; do ssh-keygen -lf "$dir/$key.pub"; done)" "$(ssh-add -l)"
 check "ssh-add -L" "$(for key in $keys; do cat "$dir/$key.pub"; done)" "$(ssh-add -L)"
 check "ssh-add -d" "4" "$(ssh-add -qd "$dir/rsa" 2>/dev/null; ssh-add -l | grep -c .)"
-ssh-keygen -q -t ed25519 -N '' -f "$dir/ca"
+key ed25519 ca
 cp "$dir/ecdsa256" "$dir/certified"
 cp "$dir/ecdsa256.pub" "$dir/certified.pub"
 ssh-keygen -q -s "$dir/ca" -I me -n me "$dir/certified.pub"
@@ -224,26 +189,26 @@ fails "unlock with another password" "$agent" unlock --passphrase-file "$dir/wro
 succeeds "unlock" "$agent" unlock --passphrase-file "$dir/password"
 succeeds "list when unlocked" "$agent" list
 kill -USR1 "$SSH_AGENT_PID"
-succeeds "SIGUSR1 drops the keys" within sh -c "ssh-add -l | grep -q 'no identities'"
+succeeds "SIGUSR1 drops the keys" wait_for 5 sh -c "ssh-add -l | grep -q 'no identities'"
 kill -INT "$SSH_AGENT_PID"
 sleep 0.2
 ssh-add -q -t 1 "$dir/ed25519"
 check "SIGINT is ignored" 1 "$(ssh-add -l | grep -c SHA256)"
-succeeds "ssh-add -t: gone after its lifetime" within sh -c "ssh-add -l | grep -q 'no identities'"
+succeeds "ssh-add -t: gone after its lifetime" wait_for 5 sh -c "ssh-add -l | grep -q 'no identities'"
 pid=$SSH_AGENT_PID
 path=$SSH_AUTH_SOCK
 stop "SIGTERM"
 check "SIGTERM: the socket is removed" no "$([ -e "$path" ] && echo yes || echo no)"
 start -t 1
 ssh-add -q "$dir/ed25519"
-succeeds "-t: every key goes" within sh -c "ssh-add -l | grep -q 'no identities'"
+succeeds "-t: every key goes" wait_for 5 sh -c "ssh-add -l | grep -q 'no identities'"
 stop "-t"
 for flag in -D -d; do
     for signal in TERM INT HUP; do
         : >"$dir/out"
         ( trap - INT; exec "$agent" $flag -s --no-policy -a "$dir/sock" ) >"$dir/out" 2>"$dir/log" &
         pid=$!
-        within grep -q "^echo Agent pid $pid;$" "$dir/out" || not_ok "$flag" "$(cat "$dir/out" "$dir/log")"
+        wait_for 5 grep -q "^echo Agent pid $pid;$" "$dir/out" || not_ok "$flag" "$(cat "$dir/out" "$dir/log")"
         [ $signal = TERM ] && SSH_AUTH_SOCK=$dir/sock ssh-add -l >/dev/null 2>&1
         if [ $signal = INT ]; then # a job of a script ignores it: what the shell set up stays so
             python3 - "$pid" <<END
@@ -281,11 +246,11 @@ fails "confirm: a word that is not yes" signs "$dir/ed25519.pub"
 askpass 'echo $$ >>'"$dir/askers"'; exec sleep 30'
 ssh-keygen -Y sign -f "$dir/ed25519.pub" -n file <"$dir/data" >/dev/null 2>&1 &
 asking=$!
-within test -s "$dir/askers"
+wait_for 5 test -s "$dir/askers"
 succeeds "others are served meanwhile" "$agent" list
 kill $asking
 wait $asking 2>/dev/null
-gone "$(cat "$dir/askers")" && ok "whoever asked is gone: the dialog closes" || not_ok "whoever asked is gone: the dialog closes" "it stays"
+succeeds "whoever asked is gone: the dialog closes" ends "$(cat "$dir/askers")"
 askpass 'exit 0'
 succeeds "and the next is asked" signs "$dir/ed25519.pub"
 stop confirm
@@ -294,6 +259,20 @@ ssh-add -q -c "$dir/ed25519"
 fails "confirm: no askpass program" signs "$dir/ed25519.pub"
 check "confirm: no askpass program: the log" 1 "$("$agent" log | grep -c 'no askpass program')"
 stop confirm
+
+# --- Completions ---
+for shell in bash zsh fish; do
+    "$agent" --completions $shell >"$dir/completions.$shell"
+    check "completions for $shell" 1 "$(grep -qe 'policy' "$dir/completions.$shell" && grep -c '^# .* completion for lanyard-agent' "$dir/completions.$shell")"
+    command -v $shell >/dev/null && succeeds "$shell reads them" $shell -n "$dir/completions.$shell"
+done
+complete_agent() { bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lanyard_agent; echo "${COMPREPLY[*]}"' - "$dir/completions.bash" "$@"; }
+check "completions: commands" "list lock log" "$(complete_agent lanyard-agent l)"
+check "completions: the agent's options" "--policy" "$(complete_agent lanyard-agent -D --pol)"
+check "completions: a command's" "--lifetime" "$(complete_agent lanyard-agent add --life)"
+check "completions: a value's words" "sha256" "$(complete_agent lanyard-agent --fingerprint-hash s)"
+fails "completions for another shell" "$agent" --completions tcsh
+fails "as ssh-agent, it has none" "$dir/ssh-agent" --completions bash
 
 # --- Subcommands ---
 export SSH_ASKPASS=$dir/askpass DISPLAY=:0
@@ -351,7 +330,7 @@ fails "add of nothing" "$agent" add "$dir/nothing"
 fails "without an agent" env -u SSH_AUTH_SOCK "$agent" list
 stop subcommands
 eval "$(ssh-agent -s)" >/dev/null
-started+=("$SSH_AGENT_PID")
+pids[SSH_AGENT_PID]=1
 succeeds "add to OpenSSH's agent" "$agent" add -t 1h "$dir/ed.ppk"
 succeeds "list OpenSSH's agent" "$agent" list
 fails "log of OpenSSH's agent" "$agent" log
@@ -371,11 +350,11 @@ fails "policy: a program that may not" signs "$dir/ed25519.pub"
 succeeds "policy: another key" signs "$dir/rsa.pub"
 printf '[%s]\nconfirm=true\nlifetime=1h\n' "$fingerprint" >"$dir/policy"
 kill -HUP "$SSH_AGENT_PID"
-succeeds "policy: reloaded at SIGHUP" within signs "$dir/ed25519.pub"
+succeeds "policy: reloaded at SIGHUP" wait_for 5 signs "$dir/ed25519.pub"
 check "policy: confirmed" 1 "$(grep -c 'Allow use of key an ed25519 key' "$dir/asked")"
 printf '[%s]\nconfrim=true\n' "$fingerprint" >"$dir/policy"
 kill -HUP "$SSH_AGENT_PID"
-succeeds "policy: an error is logged" within sh -c "'$agent' log | grep -q 'line 2: \"confrim\" is not known'"
+succeeds "policy: an error is logged" wait_for 5 sh -c "'$agent' log | grep -q 'line 2: \"confrim\" is not known'"
 fails "policy: an error stops the start" "$agent" --policy "$dir/policy"
 fails "policy: a file that is not there stops the start" "$agent" --policy "$dir/nothing"
 stop policy
@@ -412,19 +391,65 @@ os.execv(sys.argv[2], sys.argv[2:])
 END
 python3 "$dir/activate.py" "$dir/activated" "$agent" -D >"$dir/out" 2>"$dir/log" &
 pid=$!
-started+=($pid)
+pids[pid]=1
 export SSH_AUTH_SOCK=$dir/activated
-succeeds "socket activation" within ssh-add -q "$dir/ed25519"
+succeeds "socket activation" wait_for 5 ssh-add -q "$dir/ed25519"
 succeeds "socket activation: signs" signs "$dir/ed25519.pub"
 check "socket activation: prints nothing" "" "$(cat "$dir/out")"
 kill $pid
 wait $pid
 check "socket activation: ends with 0, and the socket stays" "0 yes" "$? $([ -S "$dir/activated" ] && echo yes)"
 unset SSH_AUTH_SOCK
+# Variables that are meant for another process, or say nothing that can be: it makes a socket of its own.
+for given in "LISTEN_FDS=1 LISTEN_PID=1" "LISTEN_FDS=1" "LISTEN_FDS=x LISTEN_PID=self" "LISTEN_FDS=0 LISTEN_PID=self" "LISTEN_FDS=3 LISTEN_PID=self"; do
+    sh -c 'for word in $1; do export "$(echo "$word" | sed "s/self/$$/")"; done; shift; exec "$@"' - "$given" "$agent" -D >"$dir/out" 2>"$dir/log" 3</dev/null &
+    pid=$!
+    started+=($pid)
+    succeeds "socket activation with $given" within grep -q "^SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/lanyard/agent\.......;" "$dir/out"
+    kill $pid
+    wait $pid 2>/dev/null
+done
+# The units' own text, by systemd's launcher and without its manager: what listens where, what starts, what the session is told.
+unit() { sed -n "s/^$2=-*//p" "$units/lanyard-agent.$1.in" | sed "s|%t|$XDG_RUNTIME_DIR|g; s|@bindir@|$build/agent|g; s|/usr/bin/systemctl|$dir/systemctl|g"; }
+printf '#!/bin/sh\necho "$@" >>"%s"\n' "$dir/told" >"$dir/systemctl"
+chmod 755 "$dir/systemctl"
+rm -f "$dir/config/lanyard/agent.ini"
+stream=$(unit socket ListenStream)
+mkdir -p -m "$(unit socket DirectoryMode)" "$(dirname "$stream")"
+check "units: the directory is the one that agents without a unit use" "700 $XDG_RUNTIME_DIR/lanyard" "$(stat -c '%a %n' "$(dirname "$stream")")"
+if command -v systemd-socket-activate >/dev/null; then
+    # shellcheck disable=SC2046
+    XDG_CONFIG_HOME=$dir/config systemd-socket-activate -l "$stream" -E XDG_CONFIG_HOME $(unit service ExecStart) >"$dir/out" 2>"$dir/log" &
+    pid=$!
+    started+=($pid)
+    within test -S "$stream"
+    chmod "$(unit socket SocketMode)" "$stream" # the launcher knows no modes
+    sh -c "$(unit socket ExecStartPost)"
+    check "units: what the session is told" "--user set-environment SSH_AUTH_SOCK=$stream" "$(cat "$dir/told")"
+    check "units: nothing runs before the first connection" 0 "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -c '^[^ ]*/lanyard-agent ')"
+    export "$(cut -d' ' -f3 "$dir/told")"
+    succeeds "units: the first connection starts it" within ssh-add -q "$dir/ed25519"
+    check "units: it is the agent of this build" "$agent" "$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -d' ' -f1)"
+    succeeds "units: it signs" signs "$dir/ed25519.pub"
+    sh -c "$(unit service ExecReload | sed "s/\$MAINPID/$pid/")"
+    succeeds "units: after ExecReload without a policy, it signs" signs "$dir/ed25519.pub"
+    printf '[%s]\nprograms=/nowhere\n' "$fingerprint" >"$dir/config/lanyard/agent.ini"
+    sh -c "$(unit service ExecReload | sed "s/\$MAINPID/$pid/")"
+    succeeds "units: ExecReload reads a policy that is new" within sh -c "'$agent' log | grep -q 'read 1 rules'"
+    fails "units: which then holds" signs "$dir/ed25519.pub"
+    rm "$dir/config/lanyard/agent.ini"
+    kill $pid
+    wait $pid
+    check "units: it ends with 0, and the socket stays" "0 yes" "$? $([ -S "$stream" ] && echo yes)"
+    sh -c "$(unit socket ExecStopPost)"
+    check "units: the session is told of the end" "--user unset-environment SSH_AUTH_SOCK" "$(tail -1 "$dir/told")"
+    unset SSH_AUTH_SOCK
+    rm -f "$stream"
+fi
 if command -v systemd-analyze >/dev/null; then
     mkdir -p "$dir/units"
     for unit in lanyard-agent.socket lanyard-agent.service; do
-        sed "s|@bindir@|$build/agent|" "$units/$unit.in" >"$dir/units/$unit"
+        sed "s|@bindir@|$build/agent|" "$here/../../agent/$unit.in" >"$dir/units/$unit"
     done
     check "systemd-analyze verify" "" "$(systemd-analyze verify --user --man=no "$dir/units/lanyard-agent.service" "$dir/units/lanyard-agent.socket" 2>&1 | grep lanyard-agent)"
 fi

@@ -4,12 +4,10 @@
 need ssh-keygen ssh ssh-agent ssh-add python3
 key=$build/keys/lanyard-key
 cd "$dir" || exit 1
-agent=
-trap 'if [ -n "$agent" ]; then kill $agent; fi; cleanup' EXIT
 
-ssh-keygen -q -t ed25519 -N '' -C one -f one
-ssh-keygen -q -t ecdsa -N '' -C two -f two
-ssh-keygen -q -t rsa -b 2048 -N '' -C three -f three
+key ed25519 one
+key ecdsa two
+key rsa three -b 2048
 line() { cut -d' ' -f1,2 "$1.pub"; }
 cat >known.orig <<TEXT
 # a comment
@@ -35,7 +33,7 @@ for file in known.orig hashed.orig; do
         check "find $host in $file: status" $theirs $?
         # ssh looks names up in lower case, and so finds hashed ones too; ssh-keygen does not.
         [ "$host $file" = 'ALPHA hashed.orig' ] && continue
-        if diff theirs ours >diff; then ok "find $host in $file"; else not_ok "find $host in $file" "$(cat diff)"; fi
+        succeeds "find $host in $file" same_file theirs ours
     done
 done
 "$key" known-hosts find alpha gamma --json --file known.orig >out
@@ -52,11 +50,7 @@ for file in known hashed; do
         ssh-keygen -R "$host" -f theirs >/dev/null 2>&1
         "$key" known-hosts remove "$host" --file ours >out 2>err
         check "remove $host from $file: status" 0 $?
-        if cmp -s ours theirs && cmp -s ours.old theirs.old; then
-            ok "remove $host from $file"
-        else
-            not_ok "remove $host from $file" "$(diff theirs ours)"
-        fi
+        succeeds "remove $host from $file" eval 'same_file theirs ours && same_file theirs.old ours.old'
         check "remove $host from $file: permissions" '640 640' "$(stat -c %a ours ours.old | xargs)"
     done
 done
@@ -64,7 +58,7 @@ cp -p known.orig ours
 rm -f ours.old
 "$key" known-hosts remove nobody --file ours >out 2>err
 check 'remove: unknown' '1 no' "$? $([ -e ours.old ] && echo yes || echo no)"
-cmp -s ours known.orig && ok 'remove: unknown changes nothing' || not_ok 'remove: unknown changes nothing' "$(diff known.orig ours)"
+succeeds 'remove: unknown changes nothing' same_file ours known.orig
 ln -s ours link
 "$key" known-hosts remove beta --file link >out 2>err
 check 'remove through a symbolic link' 'yes 0' "$([ -L link ] && echo yes) $(grep -c beta ours)"
@@ -78,13 +72,13 @@ rm -f ours.old
 check 'hash: status' 0 $?
 check 'hash: no name is left in the clear' 0 "$(grep -c '^\(alpha\|beta\|gamma\|\[alpha\)' ours)"
 check 'hash: permissions' 640 "$(stat -c %a ours)"
-cmp -s ours.old known.orig && ok 'hash: the original is kept' || not_ok 'hash: the original is kept' 'differs'
+succeeds 'hash: the original is kept' same_file ours.old known.orig
 for host in alpha beta delta '[alpha]:2222' www.example.org x.ca.org; do
     check "hash: $host" "$(ssh-keygen -F "$host" -f hashed.orig | grep -vc '^#')" "$(ssh-keygen -F "$host" -f ours | grep -vc '^#')"
 done
 cp ours again
 "$key" known-hosts hash --file again >out 2>err
-cmp -s ours again && ok 'hash: twice' || not_ok 'hash: twice' "$(diff ours again)"
+succeeds 'hash: twice' same_file ours again
 
 # add: with care for the last line's end, once, hashed or not.
 printf 'alpha %s' "$(line one)" >ours
@@ -116,7 +110,7 @@ chmod 644 "$HOME/.ssh/authorized_keys"
 "$key" authorize --options 'restrict,command="echo \"hi\""' three.pub >out
 check 'authorize --options' "restrict,command=\"echo \\\"hi\\\"\" $(cat three.pub)" "$(tail -1 "$HOME/.ssh/authorized_keys")"
 check 'authorize keeps permissions' 644 "$(stat -c %a "$HOME/.ssh/authorized_keys")"
-ssh-keygen -q -t ed25519 -N '' -C four -f four
+key ed25519 four
 "$key" authorize --options 'command="' four.pub >out 2>err
 check 'authorize: bad options' '3 3' "$? $(wc -l <"$HOME/.ssh/authorized_keys")"
 printf 'ssh-ed25519 unfinished' >unfinished
@@ -130,27 +124,14 @@ head -c 8K /dev/zero | tr '\0' '#' >full
 check 'authorize: a full disk' '4 8192' "$? $(stat -c %s full)"
 
 # install, on a real sshd with an SFTP server.
-sshd_real=$(command -v sshd || echo /usr/sbin/sshd)
 sftp_server=$(ls /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/libexec/sftp-server 2>/dev/null | head -1)
-if [ ! -x "$sshd_real" ] || [ -z "$sftp_server" ]; then
+if [ ! -x "$sshd" ] || [ -z "$sftp_server" ]; then
     echo "ok install # SKIP: no sshd or sftp-server"
     finish
 fi
-mkdir -p /run/sshd 2>/dev/null
-ssh-keygen -q -t ed25519 -N '' -C host -f host
-ssh-keygen -q -t ed25519 -N '' -C login -f login
+key ed25519 host
+key ed25519 login
 cp login.pub accepted
-me=$(id -un)
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-cat >sshd_config <<CONFIG
-ListenAddress 127.0.0.1:$port
-HostKey $dir/host
-AuthorizedKeysFile $dir/accepted $dir/far/.ssh/authorized_keys
-StrictModes no
-UsePAM no
-PidFile none
-Subsystem sftp $dir/sftp-server
-CONFIG
 mkdir far
 # start_sftp [ARGUMENT...]: the next connections get sftp-server with these, in $dir/far.
 start_sftp() {
@@ -158,15 +139,13 @@ start_sftp() {
     chmod 755 sftp-server
 }
 start_sftp
-"$sshd_real" -D -e -f sshd_config 2>sshd.log &
-server=$!
-for _ in $(seq 100); do grep -q 'Server listening' sshd.log && break; sleep 0.05; done
+start_sshd far "HostKey $dir/host" "AuthorizedKeysFile $dir/accepted $dir/far/.ssh/authorized_keys" "Subsystem sftp $dir/sftp-server"
 "$key" known-hosts add 127.0.0.1 --port "$port" host.pub -q --file known
 cat >config <<CONFIG
 Host far
     HostName 127.0.0.1
     Port $port
-    User $me
+    User $user
     UserKnownHostsFile $dir/known
     GlobalKnownHostsFile none
     IdentityFile $dir/login
@@ -184,7 +163,7 @@ check 'install' "$(cat one.pub)" "$(cat $there 2>&1)"
 check 'install: permissions' '600 700' "$(stat -c %a $there far/.ssh | xargs)"
 install -i one.pub
 check 'install: twice' '0 1' "$? $(wc -l <$there)"
-grep -q 'is already in' out && ok 'install: says so' || not_ok 'install: says so' "$(cat out)"
+succeeds 'install: says so' grep 'is already in' out
 install -i one -i two.pub --json
 check 'install --json' 'False True' "$(python3 -c 'import json; print(*(k["added"] for k in json.load(open("out"))))')"
 ssh -F config -i one -o BatchMode=yes far true 2>err
@@ -206,18 +185,18 @@ cp $there before
 chmod 444 $there
 install -i four.pub
 check 'install: a read-only file' 4 $?
-cmp -s before $there && ok 'install: a read-only file stays' || not_ok 'install: a read-only file stays' "$(diff before $there)"
+succeeds 'install: a read-only file stays' same_file before $there
 check 'install: one sentence' 1 "$(wc -l <err)"
 chmod 640 $there
 start_sftp -R
 install -i four.pub
 check 'install: a server that only reads' 4 $?
-cmp -s before $there && ok 'install: nothing is lost there' || not_ok 'install: nothing is lost there' "$(diff before $there)"
+succeeds 'install: nothing is lost there' same_file before $there
 for denied in write fsetstat posix-rename,rename; do
     start_sftp -P $denied
     install -i four.pub
     check "install: a server that refuses $denied" 4 $?
-    cmp -s before $there && ok "install: refused $denied, nothing is lost" || not_ok "install: refused $denied, nothing is lost" "$(ls far/.ssh)"
+    succeeds "install: refused $denied, nothing is lost" same_file before $there
     check "install: refused $denied, nothing is left beside" authorized_keys "$(ls far/.ssh)"
 done
 # Without posix-rename@openssh.com the old file steps aside for a moment.
@@ -240,7 +219,7 @@ rm "$HOME"/.ssh/id_*
 install -t agents
 check 'install: no key' 3 $?
 eval "$(ssh-agent -s)" >/dev/null
-agent=$SSH_AGENT_PID
+pids[SSH_AGENT_PID]=1
 ssh-add -q two four 2>/dev/null
 install -t agents
 check "install: the agent's keys" "$(cat two.pub four.pub)" "$(cat far/agents 2>&1)"
@@ -253,15 +232,13 @@ cp accepted keep
 install -i one.pub
 check 'install: not let in' 4 $?
 check 'install: not let in, one sentence' 1 "$(wc -l <err)"
-kill $server
-wait $server 2>/dev/null
-server=
+end_process "$sshd_pid"
 install -i one.pub
 check 'install: nobody listens' 4 $?
 check 'install: nobody listens, one sentence' 1 "$(wc -l <err)"
 
 # A password, asked for as ssh asks: here by SSH_ASKPASS, which also answers for the unknown host key.
-echo "$me:se cret" >passwords
+echo "$user:se cret" >passwords
 chmod 600 passwords
 printf '#!/bin/sh\necho "$1" >>%s/asked\ncase $1 in *assword*) echo "se cret" ;; *) echo yes ;; esac\n' "$dir" >askpass
 chmod 755 askpass
@@ -269,10 +246,10 @@ start_server -h host --password-file passwords
 mkdir bypassword
 SSH_ASKPASS=$dir/askpass SSH_ASKPASS_REQUIRE=force timeout 60 "$key" install -F none -p "$port" -i one.pub \
     -o UserKnownHostsFile="$dir/new_hosts" -o GlobalKnownHostsFile=none -o IdentityAgent=none \
-    -t "$dir/bypassword/.ssh/authorized_keys" "$me@127.0.0.1" >out 2>err </dev/null
+    -t "$dir/bypassword/.ssh/authorized_keys" "$user@127.0.0.1" >out 2>err </dev/null
 check 'install with a password' "0 $(cat one.pub)" "$? $(cat bypassword/.ssh/authorized_keys err 2>&1)"
 check 'install with a password: asked for the host key' 1 "$(grep -c '(yes/no' asked)"
 check 'install with a password: asked for it once' 1 "$(grep -ci 'password: *$' asked)"
-grep -q "$(cut -d' ' -f2 host.pub)" new_hosts && ok 'install: the host key is remembered' || not_ok 'install: the host key is remembered' "$(cat new_hosts)"
+succeeds 'install: the host key is remembered' grep "$(cut -d' ' -f2 host.pub)" new_hosts
 stop_server 'sshd'
 finish

@@ -4,16 +4,10 @@
 need ssh-keygen ssh-agent ssh-add
 key=$build/keys/lanyard-key
 cd "$dir" || exit 1
-agent=
-trap 'if [ -n "$agent" ]; then kill $agent; fi; cleanup' EXIT
 
-make() { ssh-keygen -q -N '' -C "$1" -f "$1" -t "$2" -b "$3"; }
-make ed25519 ed25519 256
-make rsa2048 rsa 2048
-make rsa4096 rsa 4096
-make ecdsa256 ecdsa 256
-make ecdsa384 ecdsa 384
-make ecdsa521 ecdsa 521
+key ed25519 ed25519
+for bits in 2048 4096; do key rsa rsa$bits -b $bits; done
+for bits in 256 384 521; do key ecdsa ecdsa$bits -b $bits; done
 types="ed25519 rsa2048 rsa4096 ecdsa256 ecdsa384 ecdsa521"
 for t in $types; do echo "$t@example $(cat "$t.pub")" >>allowed; done
 head -c 3000000 /dev/urandom >message
@@ -97,7 +91,7 @@ for t in $types; do cp "$t.pub" held/; done
 "$key" sign -k held/ed25519.pub message --force 2>err
 check 'a public key without an agent' 3 $?
 eval "$(ssh-agent -s)" >/dev/null
-agent=$SSH_AGENT_PID
+pids[SSH_AGENT_PID]=1
 for t in $types; do
     ssh-add -q "$t" 2>/dev/null
     "$key" sign -q --force -k "held/$t.pub" message 2>err || not_ok "agent $t" "$(cat err)"

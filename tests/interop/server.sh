@@ -2,6 +2,7 @@
 # server.sh BUILDDIR: core/examples/sshd against stock clients: ssh, sftp, scp, sshfs, plink, psftp, dbclient.
 set -u
 . "$(dirname "$0")/server-lib.sh"
+at_end() { fusermount3 -uz "$dir/mount" 2>/dev/null; }
 need ssh ssh-keygen sftp scp sshfs fusermount3 plink psftp puttygen dbclient dropbearconvert
 
 make_keys
@@ -152,7 +153,7 @@ authorize ""
 check "authorized_keys: empty" "" "$(run_ssh server 'echo in' 2>/dev/null)"
 
 # --- user certificates ---
-ssh-keygen -q -t ed25519 -N '' -f "$dir/ca"
+key ed25519 ca
 certify() { ssh-keygen -q -s "$dir/ca" -I test "$@" "$dir/id_ed25519.pub" 2>/dev/null; }
 authorize "cert-authority $(cat "$dir/ca.pub")"
 check "certificate: the plain key is not enough" "" "$(run_ssh server 'echo in' 2>/dev/null)"
@@ -182,7 +183,7 @@ check "-o Ciphers: no common one" 1 "$(run_ssh -o LogLevel=INFO -c aes128-ctr se
 check "-o RekeyLimit: 10 MiB both ways" "$md5" "$(run_ssh server cat <"$dir/ten" | md5sum)"
 check "-o RekeyLimit: keys are exchanged anew" 1 \
     "$(run_ssh -vv server cat <"$dir/ten" 2>&1 >/dev/null | grep -c 'SSH2_MSG_KEXINIT received' | awk '{print ($1 > 8)}')"
-ssh_tries() { for i in 1 2 3 4; do [ -f "$dir/wrong$i" ] || ssh-keygen -q -t ed25519 -N '' -f "$dir/wrong$i"; done
+ssh_tries() { for i in 1 2 3 4; do [ -f "$dir/wrong$i" ] || key ed25519 "wrong$i"; done
     run_ssh -o IdentityFile="$dir/wrong1" -i "$dir/wrong1" -i "$dir/wrong2" -i "$dir/wrong3" -i "$dir/wrong4" server true 2>&1; }
 sed -i '/IdentityFile/d' "$dir/ssh_config"
 check "-o MaxAuthTries" 1 "$(ssh_tries | grep -c 'sign-in failed 2 times\|Too many authentication failures')"
@@ -191,7 +192,7 @@ start_server "${server_arguments[@]}" -o ForceCommand='echo forced' -o LoginGrac
 write_ssh_config
 check "-o ForceCommand" forced "$(run_ssh server 'echo in')"
 exec 3<>"/dev/tcp/127.0.0.1/$port"
-for _ in $(seq 50); do [ "$(grep -c ' 1 s' "$dir/log")" = 0 ] || break; sleep 0.1; done
+wait_for 5 grep -q ' 1 s' "$dir/log"
 exec 3>&-
 check "-o LoginGraceTime" 1 "$(grep -c ' 1 s' "$dir/log")"
 stop_server "-o ForceCommand"
@@ -223,16 +224,14 @@ check "-r: writing through links, rename and link stay inside" "" "$(ls -d /etc/
 stop_server "-r"
 
 # --- the command line ---
-"$sshd" --help >"$dir/help"
+own_sshd=$build/core/examples/sshd
+"$own_sshd" --help >"$dir/help"
 check "--help: status" 0 $?
 check "--help: all flags" "-b -p -h -k -r -o --password-file" \
     "$(for flag in -b -p -h -k -r -o --password-file; do grep -q -e "^  $flag " "$dir/help" && printf '%s ' "$flag"; done | xargs -d '\n' | sed 's/ $//')"
-"$sshd" -o Nonsense=1 -h "$dir/host_ed25519" -k /dev/null 2>"$dir/err"
+"$own_sshd" -o Nonsense=1 -h "$dir/host_ed25519" -k /dev/null 2>"$dir/err"
 check "an unknown setting is named" "1 1" "$? $(grep -c Nonsense "$dir/err")"
-: >"$dir/out" # what it said before would be taken for an answer
-"$sshd" -b ::1 -p 0 -h "$dir/host_ed25519" -k /dev/null >"$dir/out" 2>"$dir/log" &
-server=$!
-for _ in $(seq 100); do [ -s "$dir/out" ] && break; sleep 0.05; done
+start_server -b ::1 -h "$dir/host_ed25519" -k /dev/null
 check "IPv6: the address line" 1 "$(grep -c '^listening on \[::1\]:[0-9]*$' "$dir/out")"
 stop_server "IPv6"
 finish

@@ -107,6 +107,14 @@ def check_completions(help_):
             for flag in own | help_.common:
                 if flag.startswith("--") and not re.search(rf"(?:--|-l ){flag[2:]}\b", text):
                     yield f"{shell}: {name} {flag} is missing"
+        for flag in help_.agent:
+            # Where no command stands: bash's last case, zsh's, fish's condition.
+            where = {"bash": r"\n    -\*\) options=.*", "zsh": r"(?s)\n    -\*\)\n.*",
+                     "fish": r"-n '__fish_use_subcommand' "}[shell]
+            if flag.startswith("--") and not re.search(rf"{where}(?:--|-l ){flag[2:]}\b", text):
+                yield f"{shell}: {flag} is missing"
+        if shell == "bash" and subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True).returncode != 0:
+            yield "bash: it is no script"
 
 
 def check_letters(help_):
@@ -122,9 +130,8 @@ CHECKS = {
     "man-page-options": check_man_options,
     "readme": check_readme,
     "letters-once": check_letters,
+    "completions": check_completions,
 }
-if NAME == "lanyard-key":
-    CHECKS["completions"] = check_completions
 
 
 def main():

@@ -11,8 +11,8 @@ kill_server() {
 continue_sessions() { kill -CONT $(sessions); }
 
 mount_own_server() {
-    start_sshd
-    mount_it "one:$srv" -p "$sshd_port" "$@"
+    start_case_sshd
+    mount_it "one:$srv" -p "$port" "$@"
 }
 
 size_at_least() { [ "$(stat -c %s "$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
@@ -24,22 +24,26 @@ works_again() {
     timeout 60 ls "$mnt" >/dev/null || fail "afterwards the mount cannot be listed"
 }
 
-# cp to the server: an error, or the whole file is there.
-case_killed_while_writing() {
+# copy_is_killed FROM TO ARRIVES: cp whose session ends midway: an error, or the whole file is there.
+copy_is_killed() {
     local status=0
-    head -c 200000000 /dev/urandom >"$work/big"
-    mount_own_server
-    timeout 90 cp "$work/big" "$mnt/big" 2>"$work/err.$case" &
+    timeout 90 cp "$1" "$2" 2>"$work/err.$case" &
     local copy=$!
-    wait_for 20 size_at_least "$srv/big" 5000000 || fail "nothing arrives"
+    wait_for 20 size_at_least "$3" 5000000 || fail "nothing arrives"
     kill_sessions
     wait $copy || status=$?
-    echo "cp ended with $status: $(cat "$work/err.$case"); at the server: $(stat -c %s "$srv/big") bytes"
+    echo "cp ended with $status: $(cat "$work/err.$case"); there: $(stat -c %s "$3") bytes"
     [ $status != 124 ] || fail "cp hangs"
-    [ $status != 0 ] || cmp "$work/big" "$srv/big" || fail "cp ended with 0 and the file is not there"
+    [ $status != 0 ] || cmp "$1" "$3" || fail "cp ended with 0 and the file is not there"
     mountpoint -q "$mnt" || fail "the mount is gone"
     works_again
     unmount_it
+}
+
+case_killed_while_writing() {
+    head -c 200000000 /dev/urandom >"$work/big"
+    mount_own_server
+    copy_is_killed "$work/big" "$mnt/big" "$srv/big"
 }
 
 # Reading: an error, never an end of file where the file does not end.
@@ -71,19 +75,10 @@ END
 }
 
 case_killed_while_cp_reads() {
-    local status=0
-    head -c 300000000 /dev/urandom >"$srv/big"
+    head -c 300000000 /dev/urandom >"$work/big"
     mount_own_server
-    timeout 90 cp "$mnt/big" "$work/copy" 2>"$work/err.$case" &
-    local copy=$!
-    wait_for 20 size_at_least "$work/copy" 5000000 || fail "nothing is copied"
-    kill_sessions
-    wait $copy || status=$?
-    echo "cp ended with $status: $(cat "$work/err.$case")"
-    [ $status != 124 ] || fail "cp hangs"
-    [ $status != 0 ] || cmp "$srv/big" "$work/copy" || fail "cp ended with 0 and the copy is short"
-    works_again
-    unmount_it
+    ln "$work/big" "$srv/big"
+    copy_is_killed "$mnt/big" "$work/copy" "$work/copy"
 }
 
 # A handle of the dead session is not taken up by the next one.
@@ -140,14 +135,18 @@ case_server_gone() {
     unmount_it
 }
 
-# Stopped, not dead: a reader that waits can be killed.
-case_stuck_reader_killed() {
+start_stuck_reader() { # $reader, of a server that is silent
     head -c 50000000 /dev/urandom >"$srv/big"
     mount_own_server
     stop_sessions
     cat "$mnt/big" >/dev/null 2>&1 &
-    local reader=$!
+    reader=$!
     sleep 1
+}
+
+# Stopped, not dead: a reader that waits can be killed.
+case_stuck_reader_killed() {
+    start_stuck_reader
     kill -0 $reader || fail "the reader did not wait"
     kill -9 $reader
     wait_for 5 gone $reader || fail "the reader cannot be killed: $(ps -o pid=,stat=,wchan= -p $reader)"
@@ -201,12 +200,7 @@ case_hung_mount_unmounted() {
 }
 
 case_hung_mount_with_reader_unmounted() {
-    head -c 50000000 /dev/urandom >"$srv/big"
-    mount_own_server
-    stop_sessions
-    cat "$mnt/big" >/dev/null 2>&1 &
-    local reader=$!
-    sleep 1
+    start_stuck_reader
     timeout -k 1 12 fusermount3 -uz "$mnt" || fail "fusermount3 -uz ended with $?"
     ! mountpoint -q "$mnt" || fail "it is still mounted"
     kill -9 $reader
@@ -219,9 +213,8 @@ case_host_key_changed_meanwhile() {
     local status=0
     mount_own_server -o timeout=5,dir_cache=no,attr_timeout=0,entry_timeout=0
     kill_server
-    sed "s|^HostKey .*|HostKey $work/other_host_key|" "$work/sshd_config" >"$work/sshd_config.other"
-    /usr/sbin/sshd -D -e -f "$work/sshd_config.other" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/said-by-sshd" &
-    wait_for 5 port_answers "$sshd_port"
+    sed -i "s|^HostKey .*|HostKey $work/other_host_key|" "$work/sshd_$case"
+    restart_sshd
     echo secret >"$srv/new-name"
     timeout 30 cat "$mnt/new-name" >"$work/out.$case" 2>"$work/err.$case" || status=$?
     [ $status != 0 ] || fail "it reads from a server with another key"
@@ -234,13 +227,9 @@ case_password_reconnects() {
     echo "someone:pass" >"$work/passwords"
     start_own --password-file "$work/passwords"
     echo here >"$srv/file"
-    echo pass | "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/ssh_config" -p "$own_port" \
+    echo pass | "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/ssh_config" -p "$port" \
         -o password_stdin,PubkeyAuthentication=no,BatchMode=no 2>"$work/err.$case" || fail "mounting: $(cat "$work/err.$case")"
-    kill -9 "$own_pid"
-    wait_for 5 gone "$own_pid"
-    "$build/core/examples/sshd" -b 127.0.0.1 -p "$own_port" -h "$work/host_key" -k "$work/authorized_keys" \
-        --password-file "$work/passwords" >"$work/own.again" 2>>"$work/said-by-own" &
-    wait_for 10 grep -q listening "$work/own.again"
+    restart_own --password-file "$work/passwords"
     works_again
     unmount_it
 }

@@ -7,12 +7,13 @@ mount_private() {
     shift
     [ "$(id -u)" = 0 ] || skip "file systems of a test's own need root"
     unshare -m true 2>/dev/null || skip "file systems of a test's own need a mount namespace"
-    sshd_port=$(free_port)
-    unshare -m sh -ec 'cd "$1"; eval "$2"; shift 2; exec /usr/sbin/sshd "$@"' sh "$srv" "$commands" \
-        -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/said-by-sshd" &
-    sshd_pid=$!
-    wait_for 5 port_answers "$sshd_port" || fail "sshd does not start: $(tail -3 "$work/said-by-sshd")"
-    mount_it "one:$srv" -p "$sshd_port" "$@"
+    start_case_sshd
+    stop_sshd
+    : >"$work/log_$case"
+    unshare -m sh -ec 'cd "$1"; eval "$2"; exec "$3" -D -e -f "$4"' sh "$srv" "$commands" "$sshd" "$work/sshd_$case" \
+        2>>"$work/log_$case" &
+    wait_for 5 sshd_listens "$case" || fail "sshd does not start: $(tail -3 "$work/log_$case")"
+    mount_it "one:$srv" -p "$port" "$@"
 }
 
 # errnos DIRECTORY: lines of Python on stdin; see errnos.py.

@@ -12,32 +12,14 @@ case_port_refused() {
 
 # A port that takes the connection and never says a word, and one that does not even take it.
 case_port_never_answers() {
-    local port=$work/silent-port
-    python3 -c '
-import socket, sys, time
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(8)
-print(s.getsockname()[1], flush=True)
-time.sleep(120)' >"$port" &
-    wait_for 5 test -s "$port"
-    refused 8 'time|did not answer|no answer|handshake' "one:$srv" "$mnt" $(F) -p "$(cat "$port")" -o ConnectTimeout=2
+    serve 'time.sleep(120)'
+    refused 8 'time|did not answer|no answer|handshake' "one:$srv" "$mnt" $(F) -p "$port" -o ConnectTimeout=2
 }
 
 case_not_an_ssh_server() {
-    local port=$work/web-port
-    python3 -c '
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(8)
-print(s.getsockname()[1], flush=True)
-while True:
-    c, _ = s.accept()
-    c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2000)
-    c.close()' >"$port" &
-    wait_for 5 test -s "$port"
-    refused 10 'ssh|identification' "one:$srv" "$mnt" $(F) -p "$(cat "$port")"
+    serve 'c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2000)
+c.close()'
+    refused 10 'ssh|identification' "one:$srv" "$mnt" $(F) -p "$port"
 }
 
 case_host_key_unknown() {

@@ -16,9 +16,7 @@ case_new_directory_seen() {
 # While it is being filled nobody is asked whether the next name is there: SIGUSR1 counts.
 case_new_directory_filled() {
     local asked i
-    "$lanyardfs" "server:$srv" "$mnt" -f -F "$work/ssh_config" 2>"$work/err.$case" &
-    local program=$!
-    wait_for 10 mountpoint -q "$mnt" || fail "nothing mounted: $(cat "$work/err.$case")"
+    mount_in_foreground "server:$srv"
     mkdir "$mnt/made"
     for i in $(seq 25); do
         : >"$mnt/made/$i"

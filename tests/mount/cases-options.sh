@@ -13,12 +13,10 @@ case_background() {
 }
 
 case_foreground() {
-    "$lanyardfs" "server:$srv" "$mnt" -f -F "$work/ssh_config" 2>"$work/err.$case" &
-    wait_for 10 mountpoint -q "$mnt" || fail "nothing mounted: $(cat "$work/err.$case")"
+    mount_in_foreground "server:$srv"
     fusermount3 -u "$mnt"
     wait $! || fail "unmounted, it ended with $?: $(cat "$work/err.$case")"
-    "$lanyardfs" "server:$srv" "$mnt" -f -F "$work/ssh_config" 2>>"$work/err.$case" &
-    wait_for 10 mountpoint -q "$mnt"
+    mount_in_foreground "server:$srv"
     kill -TERM $!
     wait $! || fail "on SIGTERM it ended with $?: $(cat "$work/err.$case")"
     ! mountpoint -q "$mnt" || fail "on SIGTERM it left its mount"
@@ -49,8 +47,8 @@ case_fsname_and_subtype() {
 }
 
 case_flags_attached() {
-    start_sshd
-    mount_it "one:$srv" "-p$sshd_port" -oreconnect,BatchMode=yes -C
+    start_case_sshd
+    mount_it "one:$srv" "-p$port" -oreconnect,BatchMode=yes -C
     [ -d "$mnt/." ]
     unmount_it
 }
@@ -66,10 +64,7 @@ case_url() {
 
 case_ipv6_literal() {
     python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null || skip "this machine has no ::1"
-    local port
-    port=$(free_port)
-    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=[::1]:$port" 2>>"$work/said-by-sshd" &
-    wait_for 5 python3 -c 'import socket, sys; socket.create_connection(("::1", int(sys.argv[1])))' "$port"
+    start_case_sshd 'ListenAddress ::1'
     echo here >"$srv/file"
     mount_it "[::1]:$srv" -p "$port" -o HostKeyAlias=lanyard-sshd
     [ "$(cat "$mnt/file")" = here ] || fail "it reads otherwise"
@@ -80,9 +75,9 @@ case_ipv6_literal() {
 }
 
 case_proxy_jump() {
-    start_sshd
+    start_case_sshd
     echo here >"$srv/file"
-    mount_it "one:$srv" -p "$sshd_port" -o ProxyJump=server
+    mount_it "one:$srv" -p "$port" -o ProxyJump=server
     [ "$(cat "$mnt/file")" = here ] || fail "it reads otherwise"
     unmount_it
 }
@@ -121,20 +116,10 @@ case_own_sftp_server() {
 }
 
 case_directport() {
-    local port=$work/direct-port
-    python3 -c '
-import socket, subprocess
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(8)
-print(s.getsockname()[1], flush=True)
-while True:
-    c, _ = s.accept()
-    subprocess.Popen(["/usr/lib/openssh/sftp-server"], stdin=c, stdout=c)
-    c.close()' >"$port" &
-    wait_for 5 test -s "$port"
+    serve 'subprocess.Popen(["/usr/lib/openssh/sftp-server"], stdin=c, stdout=c)
+c.close()'
     echo here >"$srv/file"
-    mount_it "127.0.0.1:$srv" -o "directport=$(cat "$port")"
+    mount_it "127.0.0.1:$srv" -o "directport=$port"
     cp "$mnt/file" "$mnt/copy"
     same "$srv/file" "$srv/copy"
     unmount_it
@@ -159,12 +144,12 @@ case_password_stdin() {
     echo "someone:the pass word" >"$work/passwords"
     start_own --password-file "$work/passwords"
     echo here >"$srv/file"
-    echo 'the pass word' | "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/ssh_config" -p "$own_port" \
+    echo 'the pass word' | "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/ssh_config" -p "$port" \
         -o password_stdin,PubkeyAuthentication=no,BatchMode=no 2>"$work/err.$case" || fail "mounting ended with $?: $(cat "$work/err.$case")"
     [ "$(cat "$mnt/file")" = here ] || fail "it reads otherwise"
     unmount_it
     local status=0
-    echo 'a wrong one' | setsid -w "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/ssh_config" -p "$own_port" \
+    echo 'a wrong one' | setsid -w "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/ssh_config" -p "$port" \
         -o password_stdin,PubkeyAuthentication=no,BatchMode=no 2>"$work/err.$case" || status=$?
     [ $status = 1 ] || fail "with a wrong password it ended with $status"
     ! mountpoint -q "$mnt" || fail "with a wrong password it is mounted"
@@ -402,21 +387,19 @@ case_read_only() {
 }
 
 case_delay_connect() {
-    start_sshd
-    kill "$sshd_pid"
-    wait_for 5 gone "$sshd_pid"
-    mount_it "one:$srv" -p "$sshd_port" -o delay_connect
+    start_case_sshd
+    stop_sshd
+    mount_it "one:$srv" -p "$port" -o delay_connect
     echo here >"$srv/file"
-    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" 2>>"$work/said-by-sshd" &
-    wait_for 5 port_answers "$sshd_port"
+    restart_sshd
     [ "$(timeout 40 cat "$mnt/file")" = here ] || fail "at its first use it does not connect"
     unmount_it
 }
 
 # Nobody calls the server before the mount is used; what the first session has to find out is found out when it comes.
 case_delay_connect_waits() {
-    local port
-    port=$(free_port)
+    start_case_sshd # its port, and its configuration for later
+    stop_sshd
     python3 -c '
 import socket, sys
 s = socket.socket()
@@ -434,8 +417,7 @@ print("called", flush=True)' "$port" >"$work/called.$case" &
     [ ! -s "$work/called.$case" ] || fail "it connects before anything is asked"
     timeout 30 ls "$mnt" >"$work/out.$case" 2>&1 &
     wait_for 5 gone "$listener" || fail "at its first use it does not connect"
-    /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$port" 2>>"$work/said-by-sshd" &
-    wait_for 5 port_answers "$port"
+    restart_sshd
     wait_for 30 ls "$mnt/mine" || fail "it does not connect again"
     [ "$(stat -c %u "$mnt")" = "$(id -u)" ] || fail "idmap=user: the directory belongs to $(stat -c %u "$mnt")"
     unmount_it

@@ -46,21 +46,12 @@ END
     done
 }
 
-start_with_password() { # PORT USER:PASSWORD
-    echo "$2" >"$work/passwords.$case"
-    : >"$work/own.$case" # now, not when the server's shell gets to it: what an earlier one said is not this one's
-    "$build/core/examples/sshd" -b 127.0.0.1 -p "$1" -h "$work/host_key" -k "$work/authorized_keys" \
-        --password-file "$work/passwords.$case" >"$work/own.$case" 2>>"$work/said-by-own.$case" &
-    own_pid=$!
-    wait_for 10 grep -q '^listening on ' "$work/own.$case" || fail "core/examples/sshd does not start"
-    own_port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$work/own.$case")
-}
-stop_own() {
-    kill -9 "$own_pid"
-    wait_for 5 gone "$own_pid"
+with_password() { # USER:PASSWORD start_own|restart_own [ARGUMENT...]
+    echo "$1" >"$work/passwords.$case"
+    "$2" --password-file "$work/passwords.$case" "${@:3}"
 }
 mount_with_password() {
-    echo "$1" | "$lanyardfs" "someone@one:$srv" "$mnt" -f -F "$work/ssh_config" -p "$own_port" \
+    echo "$1" | "$lanyardfs" "someone@one:$srv" "$mnt" -f -F "$work/ssh_config" -p "$port" \
         -o password_stdin,PubkeyAuthentication=no,BatchMode=no,timeout=20,dir_cache=no,attr_timeout=0,entry_timeout=0 2>"$work/err.$case" &
     program=$!
     wait_for 15 mountpoint -q "$mnt" || fail "nothing mounted: $(cat "$work/err.$case")"
@@ -69,21 +60,19 @@ mount_with_password() {
 # Refused at the reconnection: EACCES, the log says why, and nobody tries again, which would lock an account.
 case_password_changed_meanwhile() {
     local attempts begin=$EPOCHSECONDS
-    start_with_password 0 someone:first
+    with_password someone:first start_own
     echo here >"$srv/file"
     mount_with_password first
-    stop_own
-    start_with_password "$own_port" someone:second
-    : >"$work/said-by-own.$case"
+    with_password someone:second restart_own
     ! timeout 30 cat "$mnt/file" 2>"$work/cat.$case" || fail "it reads with a wrong password"
     grep -q 'Permission denied' "$work/cat.$case" || fail "cat says: $(cat "$work/cat.$case")"
     [ $((EPOCHSECONDS - begin)) -le 15 ] || fail "it took $((EPOCHSECONDS - begin)) s"
     grep -q 'password.*does not try again' "$work/err.$case" || fail "the log says: $(cat "$work/err.$case")"
-    attempts=$(wc -l <"$work/said-by-own.$case")
+    attempts=$(wc -l <"$dir/log")
     sleep 3
     ! cat "$mnt/file" 2>/dev/null || fail "it reads with a wrong password"
     ! ls "$mnt/file" 2>/dev/null || fail "it looks with a wrong password"
-    [ "$(wc -l <"$work/said-by-own.$case")" = "$attempts" ] || fail "it goes on trying: $(cat "$work/said-by-own.$case")"
+    [ "$(wc -l <"$dir/log")" = "$attempts" ] || fail "it goes on trying: $(cat "$dir/log")"
     fusermount3 -u "$mnt"
     wait $program || fail "it ended with $?"
 }
@@ -97,21 +86,13 @@ echo asked >>"$work/asked.$case"
 echo first
 END
     chmod +x "$work/askpass.$case"
-    start_with_password 0 someone:first
+    with_password someone:first start_own
     echo here >"$srv/file"
-    SSH_ASKPASS=$work/askpass.$case SSH_ASKPASS_REQUIRE=force "$lanyardfs" "someone@one:$srv" "$mnt" -f -F "$work/ssh_config" -p "$own_port" \
-        -o PubkeyAuthentication=no,BatchMode=no,timeout=30,dir_cache=no,attr_timeout=0,entry_timeout=0,NumberOfPasswordPrompts=2 \
-        2>"$work/err.$case" &
-    local program=$!
-    wait_for 15 mountpoint -q "$mnt" || fail "nothing mounted: $(cat "$work/err.$case")"
-    stop_own
+    SSH_ASKPASS=$work/askpass.$case SSH_ASKPASS_REQUIRE=force mount_in_foreground "someone@one:$srv" -p "$port" \
+        -o PubkeyAuthentication=no,BatchMode=no,timeout=30,dir_cache=no,attr_timeout=0,entry_timeout=0,NumberOfPasswordPrompts=2
     touch "$work/slow.$case"
     # Another password: the remembered one is refused, so the dialog opens; the server waits for 2 s.
-    echo "someone:other" >"$work/passwords.$case"
-    "$build/core/examples/sshd" -b 127.0.0.1 -p "$own_port" -h "$work/host_key" -k "$work/authorized_keys" -o LoginGraceTime=2 \
-        --password-file "$work/passwords.$case" >"$work/own.$case" 2>>"$work/said-by-own.$case" &
-    own_pid=$!
-    wait_for 10 grep -q '^listening on ' "$work/own.$case"
+    with_password someone:other restart_own -o LoginGraceTime=2
     timeout 4 cat "$mnt/file" 2>/dev/null || true
     sleep 6
     kill -0 $program 2>/dev/null || fail "the program is gone: $(cat "$work/err.$case")"
@@ -121,13 +102,7 @@ END
 
 # A server that says nothing any more in the middle of the sign-in. The port is a tunnel that stops after so many bytes of the server.
 case_sign_in_stalls() {
-    python3 -c '
-import socket, sys, threading
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(8)
-print(s.getsockname()[1], flush=True)
-def pump(a, b, most):
+    serve 'def pump(a, b, most):
     while most > 0:
         data = a.recv(min(most, 65536))
         if not data:
@@ -136,19 +111,16 @@ def pump(a, b, most):
         most -= len(data)
     if most > 0:
         b.close()
-while True:
-    c, _ = s.accept()
-    d = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    threading.Thread(target=pump, args=(c, d, 1 << 30), daemon=True).start()
-    threading.Thread(target=pump, args=(d, c, 600), daemon=True).start()' "$sshd_port" >"$work/tunnel.$case" &
-    wait_for 5 test -s "$work/tunnel.$case"
-    refused 9 'handshake in 2 s' "one:$srv" "$mnt" -F "$work/ssh_config" -p "$(cat "$work/tunnel.$case")" -o ConnectTimeout=2
+d = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+threading.Thread(target=pump, args=(c, d, 1 << 30), daemon=True).start()
+threading.Thread(target=pump, args=(d, c, 600), daemon=True).start()' "$sshd_port"
+    refused 9 'handshake in 2 s' "one:$srv" "$mnt" -F "$work/ssh_config" -p "$port" -o ConnectTimeout=2
 }
 
 # Ctrl-C at a question: the program is gone, the terminal echoes again, nothing is mounted.
 case_interrupted_sign_in() {
     local option
-    start_with_password 0 someone:first
+    with_password someone:first start_own
     cat >"$work/script.$case" <<'END'
 set timeout 20
 spawn -noecho sh -c {trap : INT; "$@"; echo "status $?"; stty -a | grep -o ' -*echo '} sh {*}$argv
@@ -159,7 +131,7 @@ expect -re "status 130.* echo" {} timeout { exit 5 } eof { exit 6 }
 END
     for option in -f -C; do
         timeout 30 expect "$work/script.$case" "$lanyardfs" "someone@one:$srv" "$mnt" $option -F "$work/ssh_config" \
-            -p "$own_port" -o PubkeyAuthentication=no,KbdInteractiveAuthentication=no,BatchMode=no || fail "with $option: expect ended with $?"
+            -p "$port" -o PubkeyAuthentication=no,KbdInteractiveAuthentication=no,BatchMode=no || fail "with $option: expect ended with $?"
         ! is_mounted "$mnt" || fail "it is mounted"
         wait_for 5 no_server_of "$mnt" || fail "the program is still there"
     done
@@ -178,14 +150,13 @@ END
     ssh-keygen -q -p -P '' -N first -f "$work/locked"
     cp "$work/id.pub" "$work/locked.pub"
     grep -v IdentityFile "$work/ssh_config" >"$work/config.$case"
-    start_with_password 0 someone:first
+    with_password someone:first start_own
     for way in PasswordAuthentication=no,KbdInteractiveAuthentication=no PubkeyAuthentication=no,KbdInteractiveAuthentication=no \
         PubkeyAuthentication=no,PasswordAuthentication=no; do
         : >"$work/asked.$case"
         SSH_ASKPASS=$work/askpass.$case SSH_ASKPASS_REQUIRE=force setsid -w "$lanyardfs" "someone@one:$srv" "$mnt" -F "$work/config.$case" \
-            -p "$own_port" -o "IdentityFile=$work/locked,BatchMode=no,$way" 2>"$work/err.$case" </dev/null || fail "$way: $(cat "$work/err.$case")"
-        stop_own
-        start_with_password "$own_port" someone:first
+            -p "$port" -o "IdentityFile=$work/locked,BatchMode=no,$way" 2>"$work/err.$case" </dev/null || fail "$way: $(cat "$work/err.$case")"
+        with_password someone:first restart_own
         echo "$way" >"$srv/file"
         [ "$(timeout 30 cat "$mnt/file")" = "$way" ] || fail "$way: it does not come back"
         asked=$(wc -l <"$work/asked.$case")
@@ -197,14 +168,9 @@ END
 
 # Nobody can be asked in the background, and what is known does not open the door: EACCES, and the log says why.
 case_nobody_to_ask() {
-    start_with_password 0 someone:first
+    with_password someone:first start_own
     mount_with_password first
-    stop_own
-    # The server wants a key now.
-    : >"$work/no-passwords"
-    "$build/core/examples/sshd" -b 127.0.0.1 -p "$own_port" -h "$work/host_key" -k "$work/authorized_keys" >"$work/own.$case" 2>&1 &
-    own_pid=$!
-    wait_for 10 grep -q '^listening on ' "$work/own.$case"
+    restart_own # it wants a key now
     ! timeout 30 ls "$mnt/name" 2>"$work/ls.$case" || fail "it is there"
     grep -q 'Permission denied' "$work/ls.$case" || fail "ls says: $(cat "$work/ls.$case")"
     grep -q 'still offers publickey' "$work/err.$case" || fail "the log says: $(cat "$work/err.$case")"

@@ -200,20 +200,20 @@ copy_there_and_back() {
 
 case_server_dropbear() {
     start_dropbear
-    mount_it "127.0.0.1:$srv" -p "$dropbear_port"
+    mount_it "127.0.0.1:$srv" -p "$port"
     copy_there_and_back
 }
 
 case_own_sshd() {
     start_own
-    mount_it "one:$srv" -p "$own_port"
+    mount_it "one:$srv" -p "$port"
     copy_there_and_back
 }
 
 case_own_sshd_confined() {
     start_own -r "$srv"
     echo inside >"$srv/file"
-    mount_it one:/ -p "$own_port"
+    mount_it one:/ -p "$port"
     [ "$(cat "$mnt/file")" = inside ] || fail "the root is another"
     echo new >"$mnt/new"
     unmount_it

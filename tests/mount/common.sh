@@ -1,5 +1,6 @@
-# What the cases share; sourced by mount.sh, in the driver and in each case. Names: $work (this run's folder), $srv (the case's
-# folder at the server), $mnt (its mountpoint), $lanyardfs.
+# What the cases share; sourced by mount.sh, in the driver and in each case. Names: $work (this run's folder, $dir for lib.sh), $srv (the
+# case's folder at the server), $mnt (its mountpoint), $lanyardfs.
+. "$(dirname "$0")/../lib.sh"
 
 fail() {
     tr '\n' ' ' <<<"$*"
@@ -13,23 +14,6 @@ skip() {
     exit 77
 }
 
-free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-# wait_for SECONDS COMMAND...: until the command succeeds.
-wait_for() {
-    local rounds=$(($1 * 20))
-    shift
-    while ! "$@" >/dev/null 2>&1; do
-        [ $((rounds--)) -gt 0 ] || return 1
-        sleep 0.05
-    done
-}
-
-port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-gone() { ! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1" 2>/dev/null | cut -c1)" = Z ]; }
-
 descendants() {
     local child
     for child in $(pgrep -P "$1" || true); do
@@ -38,45 +22,60 @@ descendants() {
     done
 }
 
-# OpenSSH's sshd on a free port; further options as sshd takes them. Sets sshd_pid and sshd_port.
-start_sshd() {
-    local try
-    for try in 1 2 3; do
-        sshd_port=$(free_port)
-        /usr/sbin/sshd -D -e -f "$work/sshd_config" -o "ListenAddress=127.0.0.1:$sshd_port" "$@" 2>>"$work/said-by-sshd" &
-        sshd_pid=$!
-        wait_for 5 port_answers "$sshd_port" && return 0
-    done
-    fail "sshd does not start: $(tail -3 "$work/said-by-sshd")"
+# A server of OpenSSH for this case ($case), with further lines of sshd_config before the usual ones; see lib.sh.
+start_case_sshd() {
+    start_sshd "$case" "$@" "HostKey $work/host_key" "AuthorizedKeysFile $work/authorized_keys" \
+        'Subsystem sftp /usr/lib/openssh/sftp-server'
+}
+stop_sshd() {
+    kill "$sshd_pid"
+    wait_for 5 gone "$sshd_pid"
+}
+# The same once more, where it was.
+restart_sshd() {
+    run_sshd "$case"
+    wait_for 10 sshd_listens "$case" || fail "sshd does not start: $(tail -n 3 "$dir/log_$case")"
 }
 
-# Our own sshd; further options as it takes them. Sets own_pid and own_port.
-start_own() {
-    local said=$work/own.$BASHPID address=127.0.0.1
-    [ -x "$build/core/examples/sshd" ] || fail "core/examples/sshd was not built"
-    : >"$said"
-    "$build/core/examples/sshd" -b "$address" -p 0 -h "$work/host_key" -k "$work/authorized_keys" "$@" >"$said" 2>>"$work/said-by-own" &
-    own_pid=$!
-    wait_for 10 grep -q '^listening on ' "$said" || fail "core/examples/sshd does not start: $(tail -3 "$work/said-by-own")"
-    own_port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' "$said")
+# Our own sshd; further options as it takes them. Sets server and port.
+start_own() { start_server -h "$work/host_key" -k "$work/authorized_keys" "$@"; }
+restart_own() { # where it was, with these options
+    kill -9 "$server" 2>/dev/null || true
+    wait_for 5 gone "$server"
+    start_own -p "$port" "$@"
 }
 
-# dropbear reads ~/.ssh/authorized_keys and nothing else: it gets a home of its own, which only root can give it. Sets dropbear_pid.
+# dropbear reads ~/.ssh/authorized_keys and nothing else: it gets a home of its own, which only root can give it. Sets port.
 start_dropbear() {
-    local home
     command -v dropbear >/dev/null || fail "dropbear is not installed"
     [ "$(id -u)" = 0 ] || skip "dropbear with a home of its own needs root"
-    dropbear_port=$(free_port)
-    home=$(getent passwd "$(id -un)" | cut -d: -f6)
-    mkdir -p "$work/dropbear-home/.ssh"
-    chmod 700 "$work/dropbear-home" "$work/dropbear-home/.ssh"
+    mkdir -m 700 "$work/dropbear-home" "$work/dropbear-home/.ssh"
     cp "$work/id.pub" "$work/dropbear-home/.ssh/authorized_keys"
-    [ -f "$work/dropbear_key" ] || dropbearkey -t ed25519 -f "$work/dropbear_key" >"$work/dropbear_key.txt" 2>&1
-    unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec dropbear "$@"' sh "$work/dropbear-home" "$home" \
-        -F -E -s -p "127.0.0.1:$dropbear_port" -r "$work/dropbear_key" -P "$work/dropbear.pid" 2>>"$work/said-by-dropbear" &
-    dropbear_pid=$!
-    wait_for 5 port_answers "$dropbear_port" || fail "dropbear does not start: $(tail -3 "$work/said-by-dropbear")"
-    echo "[127.0.0.1]:$dropbear_port $(grep -o 'ssh-ed25519 [^ ]*' "$work/dropbear_key.txt")" >>"$work/known_hosts"
+    dropbearkey -t ed25519 -f "$work/dropbear_key" >"$work/dropbear_key.txt" 2>&1
+    start_at_port dropbear dropbear_listens run_dropbear
+    echo "[127.0.0.1]:$port $(grep -o 'ssh-ed25519 [^ ]*' "$work/dropbear_key.txt")" >>"$work/known_hosts"
+}
+dropbear_listens() { port_answers "$port"; }
+run_dropbear() {
+    unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec dropbear "$@"' sh "$work/dropbear-home" \
+        "$(getent passwd "$user" | cut -d: -f6)" -F -E -s -p "127.0.0.1:$port" -r "$work/dropbear_key" -P "$work/dropbear.pid" \
+        2>>"$dir/log_dropbear" &
+}
+
+# serve CODE [ARGUMENT...]: a server in Python: what it does with each connection c. Sets port.
+serve() {
+    local code='
+import socket, subprocess, sys, threading, time
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen(8)
+print(s.getsockname()[1], flush=True)
+while True:
+    c, _ = s.accept()
+'
+    python3 -c "$code$(sed 's/^/    /' <<<"$1")" "${@:2}" >"$work/port.$case" &
+    wait_for 5 test -s "$work/port.$case" || fail "the server in Python does not start"
+    port=$(cat "$work/port.$case")
 }
 
 # Asks the table of mounts, not the mount.
@@ -90,6 +89,13 @@ mount_it() {
     setsid -w timeout -k 5 60 "$lanyardfs" "$source" "$mnt" -F "$work/ssh_config" "$@" >"$work/said.$case" 2>&1 </dev/null || status=$?
     [ $status = 0 ] || fail "mounting $source $* ended with $status: $(cat "$work/said.$case")"
     is_mounted "$mnt" || fail "mounting $source $* ended with 0, but nothing is mounted: $(cat "$work/said.$case")"
+}
+
+# mount_in_foreground SOURCE [ARGUMENT...]: mounts at $mnt by $program; what is printed is in $work/err.$case.
+mount_in_foreground() {
+    "$lanyardfs" "$1" "$mnt" -f -F "$work/ssh_config" "${@:2}" 2>"$work/err.$case" </dev/null &
+    program=$!
+    wait_for 15 mountpoint -q "$mnt" || fail "nothing mounted: $(cat "$work/err.$case")"
 }
 
 # The processes that serve a mountpoint: it is one of their arguments (of fusermount3's too, when it waits for auto_unmount).

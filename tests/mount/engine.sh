@@ -1,8 +1,8 @@
 #!/bin/bash
 # The mount engine over real mounts of sftp-server: engine.sh BUILDDIR. One line a check; exit 1 when one failed, 77 when this
 # machine cannot mount.
-build=${1:?usage: engine.sh BUILDDIR}
-driver=$build/tests/mount/mount-command
+. "$(dirname "$0")/../lib.sh"
+driver=$1/tests/mount/mount-command
 server=
 for each in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server; do
     [ -x "$each" ] && server=$each
@@ -12,50 +12,38 @@ if [ ! -w /dev/fuse ] || [ -z "$server" ]; then
     exit 77
 fi
 
-top=$(mktemp -d "${TMPDIR:-/tmp}/lanyard-engine.XXXXXX")
-data=$top/data mp=$top/mp log=$top/log
+begin "$1"
+data=$dir/data mp=$dir/mp log=$dir/log
 mkdir "$data" "$mp"
-pid= failed=0
+pid=
 # A copy of its own name, so that only this test's servers are found and stopped.
-cp "$server" "$top/server"
+cp "$server" "$dir/server"
 
-ok() { echo "ok $1"; }
-not_ok() { echo "not ok $1: $2"; failed=1; }
-# check NAME COMMAND...: the command's success is the check's.
-check() {
-    local name=$1 out
-    shift
-    if out=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$(tail -c 300 <<<"$out" | tr '\n' ' ')"; fi
-}
 same() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
 
-start() { # [-o OPTION]... : mounts $data on $mp
+# start_on DATA COMMAND...: mounts it on $mp with the options in $options; the command is the server
+options=()
+start_on() {
     : >"$log"
-    "$driver" "$@" "$mp" "$data" -- "$top/server" >>"$log" 2>&1 &
+    "$driver" "${options[@]}" "$mp" "$1" -- "${@:2}" >>"$log" 2>&1 &
     pid=$!
-    for _ in $(seq 100); do
-        grep -q '^mounted' "$log" && return 0
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.1
-    done
-    return 1
+    wait_for 10 gone_or $pid grep -q '^mounted' "$log"
+    grep -q '^mounted' "$log"
 }
+start() { options=("$@") && start_on "$data" "$dir/server"; } # [-o OPTION]...
 stop() { # unmounts; the driver has to end well
     local name=$1
-    cd "$top" || exit 1
+    cd "$dir" || exit 1
     fusermount3 -u "$mp" 2>/dev/null || fusermount3 -uz "$mp"
     if wait "$pid" && ! grep -q 'ERROR: \|runtime error' "$log"; then ok "$name"; else not_ok "$name" "$(tail -c 2000 "$log")"; fi
     pid=
 }
 server_pids() { pgrep -P "$pid"; }
-cleanup() {
-    cd /
+at_end() {
     [ -n "$pid" ] && kill -CONT $(server_pids) 2>/dev/null
     mountpoint -q "$mp" && fusermount3 -uz "$mp"
-    [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-    rm -rf "$top"
+    [ -n "$pid" ] && end_process "$pid"
 }
-trap cleanup EXIT
 
 random_tree() {
     mkdir -p "$1/sub/deep" "$1/empty"
@@ -73,19 +61,19 @@ ok mount
 cd "$mp" || exit 1
 
 t_read_write() { head -c 20000000 /dev/urandom >big && cmp big "$data/big"; }
-check "write and read 20 MB" t_read_write
+succeeds "write and read 20 MB" t_read_write
 t_read_back() { head -c 30000000 /dev/urandom >"$data/remote" && cmp remote "$data/remote"; }
-check "read 30 MB" t_read_back
+succeeds "read 30 MB" t_read_back
 t_random_read() {
     for at in 17 29000001 4095 1234567 29999990 0 77777; do
         same "$(tail -c +$((at + 1)) remote | head -c 5000 | md5sum)" "$(tail -c +$((at + 1)) "$data/remote" | head -c 5000 | md5sum)" || return 1
     done
 }
-check "read at random" t_random_read
+succeeds "read at random" t_random_read
 t_small_writes() { for i in $(seq 300); do echo "line $i"; done >small && same "$(md5sum <small)" "$(md5sum <"$data/small")" && same "$(wc -l <small)" 300; }
-check "small writes are put together" t_small_writes
+succeeds "small writes are put together" t_small_writes
 t_append() { echo a >ap && echo b >>ap && echo c >>ap && same "$(cat ap)" $'a\nb\nc' && same "$(cat "$data/ap")" $'a\nb\nc'; }
-check "O_APPEND" t_append
+succeeds "O_APPEND" t_append
 t_excl() {
     python3 - <<'P'
 import os, errno
@@ -98,7 +86,7 @@ except FileExistsError:
     pass
 P
 }
-check "O_EXCL" t_excl
+succeeds "O_EXCL" t_excl
 t_trunc() {
     python3 - <<'P'
 import os
@@ -112,7 +100,7 @@ os.close(fd)
 os.close(os.open("tr", os.O_WRONLY | os.O_TRUNC)); assert os.stat("tr").st_size == 0
 P
 }
-check "truncate in all ways" t_trunc
+succeeds "truncate in all ways" t_trunc
 t_unlinked() {
     python3 - <<'P'
 import os
@@ -126,7 +114,7 @@ os.ftruncate(fd, 5); assert os.fstat(fd).st_size == 5
 os.fchmod(fd, 0o600); os.fsync(fd); os.close(fd)
 P
 }
-check "unlinked open files go on" t_unlinked
+succeeds "unlinked open files go on" t_unlinked
 t_rename() {
     python3 - <<'P'
 import ctypes, os
@@ -146,7 +134,7 @@ os.rename("re", "rd"); assert os.listdir("rd") == ["x"]
 ino = os.stat("r2").st_ino; os.rename("r2", "rd/y"); assert os.stat("rd/y").st_ino == ino
 P
 }
-check "rename, NOREPLACE, over what is there" t_rename
+succeeds "rename, NOREPLACE, over what is there" t_rename
 t_errno() {
     python3 - <<'P'
 import os, errno
@@ -168,7 +156,7 @@ expect(errno.EPERM, os.mkfifo, "e/fifo")
 open("n" * 255, "w").close(); os.unlink("n" * 255)
 P
 }
-check "errno" t_errno
+succeeds "errno" t_errno
 t_attrs() {
     python3 - <<'P'
 import os
@@ -181,13 +169,13 @@ if os.getuid() == 0:
     os.chown("at", 1234, -1); os.chown("at", -1, 4321); s = os.stat("at"); assert (s.st_uid, s.st_gid) == (1234, 4321)
 P
 }
-check "chmod, chown, times, also of links" t_attrs
+succeeds "chmod, chown, times, also of links" t_attrs
 t_names() { printf a >$'n\xff\xfe\x80' && printf b >$'new\nline' && same "$(cat "$data"/$'n\xff\xfe\x80')" a && ls | grep -q . && rm $'n\xff\xfe\x80' $'new\nline' && [ ! -e "$data"/$'n\xff\xfe\x80' ]; }
-check "names are bytes" t_names
+succeeds "names are bytes" t_names
 t_sparse() { truncate -s 5G sparse && printf END | dd of=sparse bs=1 seek=5368709117 conv=notrunc 2>/dev/null && same "$(tail -c 3 sparse)" END && same "$(stat -c %s sparse)" 5368709120 && same "$(tail -c 3 "$data/sparse")" END; }
-check "5 GiB sparse file read at its end" t_sparse
+succeeds "5 GiB sparse file read at its end" t_sparse
 t_links() { echo l >lt && ln -s lt sl && same "$(readlink sl)" lt && same "$(cat sl)" l && ln lt hl && same "$(stat -c %h "$data/lt")" 2 && same "$(stat -c %i lt)" "$(stat -c %i hl)"; }
-check "symbolic and hard links" t_links
+succeeds "symbolic and hard links" t_links
 t_many() {
     python3 -c 'import os,sys
 os.mkdir(sys.argv[1])
@@ -195,11 +183,11 @@ for i in range(20000): open("%s/f%05d" % (sys.argv[1], i), "w").close()' "$data/
     sleep 1.1 # a fresh listing may say that it is not there
     same "$(ls -l many | grep -c '^-')" 20000 && same "$(ls many | md5sum)" "$(ls "$data/many" | md5sum)" && rm -r many && [ ! -e "$data/many" ]
 }
-check "20,000 files in a directory" t_many
+succeeds "20,000 files in a directory" t_many
 t_readdir_changes() { mkdir rc && touch rc/a rc/b && same "$(ls rc | tr '\n' ' ')" 'a b ' && rm rc/a && touch rc/c && same "$(ls rc | tr '\n' ' ')" 'b c '; }
-check "listings follow our changes" t_readdir_changes
+succeeds "listings follow our changes" t_readdir_changes
 t_statfs() { same "$(stat -f -c %b .)" "$(stat -f -c %b "$data")"; }
-check "statfs" t_statfs
+succeeds "statfs" t_statfs
 t_mmap() {
     python3 - <<'P'
 import mmap, os
@@ -210,11 +198,11 @@ with open("mm", "rb") as f: f.seek(50000); assert f.read(5) == b"HELLO"
 P
     same "$(tail -c +50001 "$data/mm" | head -c 5)" HELLO
 }
-check "mmap" t_mmap
-t_inode_numbers() { stat -c '%i %n' big small remote >"$top/inodes1"; }
-check "inode numbers noted" t_inode_numbers
+succeeds "mmap" t_mmap
+t_inode_numbers() { stat -c '%i %n' big small remote >"$dir/inodes1"; }
+succeeds "inode numbers noted" t_inode_numbers
 t_reopen() { echo 1 >ro && same "$(cat ro)" 1 && sleep 1.1 && echo 22 >"$data/ro" && same "$(cat ro)" 22; }
-check "a file changed on the server is seen at open" t_reopen
+succeeds "a file changed on the server is seen at open" t_reopen
 t_interleaved() {
     python3 - <<'P'
 import os, random
@@ -235,65 +223,65 @@ os.close(a); os.close(b)
 assert open("il", "rb").read() == bytes(model)
 P
 }
-check "writes, reads and truncates of two handles agree" t_interleaved
+succeeds "writes, reads and truncates of two handles agree" t_interleaved
 
 # ---- what people do ----
-random_tree "$top/tree"
-t_cp() { cp -a "$top/tree" cpa && diff -r --no-dereference "$top/tree" cpa && same "$(cd "$top/tree" && find . -printf '%p %m %s %Ts %l\n' | grep -v '^\. ' | grep -v '^\(./sub\|./empty\|./sub/deep\) .*' | sort)" "$(cd cpa && find . -printf '%p %m %s %Ts %l\n' | grep -v '^\. ' | grep -v '^\(./sub\|./empty\|./sub/deep\) .*' | sort)"; }
-check "cp -a" t_cp
-t_cp_within() { cp -a cpa cpb && diff -r --no-dereference "$top/tree" "$data/cpb"; }
-check "cp within the mount (copy-data)" t_cp_within
-t_tar() { mkdir tx && tar cf - -C "$top/tree" . | tar xf - -C tx && diff -r --no-dereference "$top/tree" "$data/tx"; }
-check "tar x" t_tar
+random_tree "$dir/tree"
+t_cp() { cp -a "$dir/tree" cpa && diff -r --no-dereference "$dir/tree" cpa && same "$(cd "$dir/tree" && find . -printf '%p %m %s %Ts %l\n' | grep -v '^\. ' | grep -v '^\(./sub\|./empty\|./sub/deep\) .*' | sort)" "$(cd cpa && find . -printf '%p %m %s %Ts %l\n' | grep -v '^\. ' | grep -v '^\(./sub\|./empty\|./sub/deep\) .*' | sort)"; }
+succeeds "cp -a" t_cp
+t_cp_within() { cp -a cpa cpb && diff -r --no-dereference "$dir/tree" "$data/cpb"; }
+succeeds "cp within the mount (copy-data)" t_cp_within
+t_tar() { mkdir tx && tar cf - -C "$dir/tree" . | tar xf - -C tx && diff -r --no-dereference "$dir/tree" "$data/tx"; }
+succeeds "tar x" t_tar
 if command -v git >/dev/null; then
     t_git() {
-        git init -q repo && cp -r "$top/tree/." repo && git -C repo add . && git -C repo -c user.name=t -c user.email=t@t commit -qm t &&
+        git init -q repo && cp -r "$dir/tree/." repo && git -C repo add . && git -C repo -c user.name=t -c user.email=t@t commit -qm t &&
             git clone -q repo clone && same "$(git -C clone status --short)" '' && git -C clone fsck --no-progress && same "$(git -C repo status --short)" ''
     }
-    check "git clone and status" t_git
+    succeeds "git clone and status" t_git
 fi
 if command -v sqlite3 >/dev/null; then
     t_sqlite() { sqlite3 db 'create table t(a); insert into t values(1),(2),(39);' && same "$(sqlite3 db 'select sum(a) from t; pragma integrity_check;')" $'42\nok'; }
-    check "sqlite3" t_sqlite
+    succeeds "sqlite3" t_sqlite
 fi
 if command -v rsync >/dev/null; then
-    t_rsync() { rsync -a "$top/tree/" rs/ && same "$(rsync -ai "$top/tree/" rs/)" ''; }
-    check "rsync -a twice: the second transfers nothing" t_rsync
+    t_rsync() { rsync -a "$dir/tree/" rs/ && same "$(rsync -ai "$dir/tree/" rs/)" ''; }
+    succeeds "rsync -a twice: the second transfers nothing" t_rsync
 fi
 t_rm() { rm -rf cpb tx && [ ! -e "$data/cpb" ]; }
-check "rm -r" t_rm
+succeeds "rm -r" t_rm
 stop "unmount"
 
 # ---- remount: numbers, symlink policies, read-only, links followed ----
 ln -s /etc/passwd "$data/out"; ln -s ../../up "$data/up"; ln -s "$data/small" "$data/absolute"
 mkdir -p "$data/x/y"; ln -s ../../small "$data/x/y/in"
 start && cd "$mp"
-t_inode_again() { same "$(stat -c '%i %n' big small remote)" "$(cat "$top/inodes1")"; }
-check "inode numbers are the same after a remount" t_inode_again
+t_inode_again() { same "$(stat -c '%i %n' big small remote)" "$(cat "$dir/inodes1")"; }
+succeeds "inode numbers are the same after a remount" t_inode_again
 t_inside() { same "$(readlink x/y/in)" ../../small && ! readlink out && ! readlink up && python3 -c 'import os
 try: os.readlink("out")
 except PermissionError as e: assert e.errno == 1'; }
-check "symlinks=inside" t_inside
+succeeds "symlinks=inside" t_inside
 stop "unmount again"
 start -o symlinks=rewrite && cd "$mp"
 t_rewrite() { same "$(readlink absolute)" small && same "$(readlink out)" etc/passwd && same "$(readlink up)" up; }
-check "symlinks=rewrite" t_rewrite
+succeeds "symlinks=rewrite" t_rewrite
 stop "unmount (rewrite)"
 start -o symlinks=raw -o ro && cd "$mp"
 t_raw() { same "$(readlink out)" /etc/passwd && same "$(readlink up)" ../../up && ! touch new; }
-check "symlinks=raw, read-only" t_raw
+succeeds "symlinks=raw, read-only" t_raw
 stop "unmount (raw)"
 start -o follow_symlinks && cd "$mp"
 t_follow() { same "$(stat -c %F absolute)" "regular file" && cmp absolute small; }
-check "follow_symlinks" t_follow
+succeeds "follow_symlinks" t_follow
 stop "unmount (follow)"
 start -o direct_io -o sync_write -o hide_unlinked && cd "$mp"
 t_direct() { head -c 5000000 /dev/urandom >dio && cmp dio "$data/dio"; }
-check "direct_io and sync_write" t_direct
+succeeds "direct_io and sync_write" t_direct
 t_hidden() { python3 -c 'import os
 fd = os.open("hid", os.O_RDWR | os.O_CREAT); os.write(fd, b"x"); os.unlink("hid")
 assert any(n.startswith(".fuse_hidden") for n in os.listdir(".")); assert os.pread(fd, 1, 0) == b"x"; os.close(fd)' && sleep 0.3 && ! ls -A "$data" | grep -q fuse_hidden; }
-check "hide_unlinked" t_hidden
+succeeds "hide_unlinked" t_hidden
 stop "unmount (direct)"
 
 # ---- how many requests things take: sftp-server's own log counts them ----
@@ -301,13 +289,7 @@ mkdir "$data/trip" "$data/walk" "$data/status"
 touch "$data"/trip/{1,2,3,4,5}
 for i in $(seq 10 49); do mkdir -p "$data/walk/$i/below"; touch "$data/walk/$i/below/leaf"; done
 for i in $(seq 10 99); do echo "$i" >"$data/status/$i"; done
-start_counted() { # [-o OPTION]...: as start, with a server that logs requests
-    : >"$log"
-    "$driver" "$@" "$mp" "$data" -- "$top/server" -e -l DEBUG3 >>"$log" 2>&1 &
-    pid=$!
-    for _ in $(seq 100); do grep -q '^mounted' "$log" && return 0; sleep 0.1; done
-    return 1
-}
+start_counted() { options=("$@") && start_on "$data" "$dir/server" -e -l DEBUG3; } # as start, with a server that logs requests
 # Of this name, since the mount was made (the log's lines end with CR LF).
 requests() { grep -c "request [0-9]*: $1\([^a-z]\|$\)" "$log"; }
 at_most() { [ "$1" -le "$2" ] || { echo "$1 is more than $2"; return 1; }; }
@@ -315,28 +297,28 @@ counter() { kill -USR1 "$pid"; sleep 0.2; grep "^$1 " "$log" | tail -1 | cut -d'
 
 start_counted && cd "$mp"
 t_one_listing() { ls trip >/dev/null && sleep 0.1 && same "$(requests opendir) $(requests readdir)" "1 2"; }
-check "a small directory takes one OPENDIR and two READDIRs" t_one_listing
+succeeds "a small directory takes one OPENDIR and two READDIRs" t_one_listing
 t_walk() {
     same "$(find walk | wc -l)" 121 && sleep 0.1 || return 1
     # all but the first few were there before find came to them
     at_most 38 "$(counter listings_ahead_read)" && at_most "$(requests opendir)" 84
 }
-check "find: the directories beside and below are listed ahead of it" t_walk
-cd "$top"; stop "unmount (walk)"
+succeeds "find: the directories beside and below are listed ahead of it" t_walk
+cd "$dir"; stop "unmount (walk)"
 start_counted && cd "$mp"
 t_status() {
     for i in $(seq 10 99); do stat -c %s "status/$i" >/dev/null || return 1; done
     stat status/none 2>/dev/null && return 1
     at_most "$(requests lstat)" 20 && same "$(requests opendir)" 1
 }
-check "many lookups in a directory: it is listed instead" t_status
+succeeds "many lookups in a directory: it is listed instead" t_status
 t_status_changes() { echo 1234567 >status/50 && rm status/51 && same "$(stat -c %s status/50)" 8 && ! stat status/51 2>/dev/null; }
-check "what was listed ahead follows our changes" t_status_changes
-cd "$top"; stop "unmount (status)"
+succeeds "what was listed ahead follows our changes" t_status_changes
+cd "$dir"; stop "unmount (status)"
 start_counted -o no_readahead && cd "$mp"
 t_no_guess() { find walk >/dev/null; for i in $(seq 10 40); do stat "status/$i" >/dev/null; done; same "$(counter listings_ahead)" 0; }
-check "no_readahead: nothing is guessed" t_no_guess
-cd "$top"; stop "unmount (no guesses)"
+succeeds "no_readahead: nothing is guessed" t_no_guess
+cd "$dir"; stop "unmount (no guesses)"
 
 # ---- the session dies ----
 start -o timeout_ms=20000 && cd "$mp"
@@ -357,9 +339,9 @@ except OSError as e:
     assert e.errno == errno.EIO, e
 P
 }
-check "server killed while reading: EIO, no end of file" t_kill_read
+succeeds "server killed while reading: EIO, no end of file" t_kill_read
 t_reconnect() { same "$(cat small | md5sum)" "$(md5sum <"$data/small")" && ls x >/dev/null; }
-check "the next operation connects again" t_reconnect
+succeeds "the next operation connects again" t_reconnect
 t_kill_write() {
     python3 - "$(server_pids)" <<'P'
 import os, signal, sys, errno, threading
@@ -376,7 +358,7 @@ killer.join(); call(os.write, fd, b"c" * 100000); call(os.fsync, fd); call(os.cl
 assert errors and set(errors) == {errno.EIO}, errors
 P
 }
-check "server killed while writing: reported" t_kill_write
+succeeds "server killed while writing: reported" t_kill_write
 t_dead_handle() {
     python3 - "$(ls >/dev/null; server_pids)" <<'P'
 import os, signal, sys, errno, time
@@ -388,7 +370,7 @@ os.close(fd)
 open("fresh", "w").write("after"); assert open("fresh").read() == "after"
 P
 }
-check "handles of a dead session: EIO; new ones work" t_dead_handle
+succeeds "handles of a dead session: EIO; new ones work" t_dead_handle
 t_stuck() {
     ls >/dev/null
     local stopped; stopped=$(server_pids)
@@ -408,7 +390,7 @@ t_stuck() {
     kill -CONT "$stopped"
     same "$left" 0
 }
-check "a stuck reader can be killed" t_stuck
+succeeds "a stuck reader can be killed" t_stuck
 t_ctrl_c() {
     ls >/dev/null
     local stopped; stopped=$(server_pids)
@@ -418,12 +400,12 @@ t_ctrl_c() {
     kill -CONT "$stopped"
     [ "$status" != 0 ]
 }
-check "an interrupted operation ends" t_ctrl_c
+succeeds "an interrupted operation ends" t_ctrl_c
 stop "unmount after failures"
 
 start -o timeout_ms=1500 && cd "$mp"
 t_timeout() {
-    mv "$top/server" "$top/server.away"
+    mv "$dir/server" "$dir/server.away"
     kill -KILL $(server_pids); sleep 0.3
     python3 - <<'P'
 import os, errno, time
@@ -433,18 +415,18 @@ except OSError as e: assert e.errno == errno.ETIMEDOUT, e
 assert 1 < time.time() - t < 5, time.time() - t
 P
     local status=$?
-    mv "$top/server.away" "$top/server"
+    mv "$dir/server.away" "$dir/server"
     [ "$status" = 0 ]
 }
-check "no server: ETIMEDOUT after the timeout" t_timeout
+succeeds "no server: ETIMEDOUT after the timeout" t_timeout
 t_back() { for _ in $(seq 50); do ls x >/dev/null 2>&1 && return 0; sleep 0.2; done; return 1; }
-check "it comes back" t_back
+succeeds "it comes back" t_back
 kill -STOP $(server_pids)
 (cat "$mp/remote" >/dev/null 2>&1 &)
 sleep 0.3
-cd "$top" || exit 1
+cd "$dir" || exit 1
 t_lazy() { timeout 10 fusermount3 -uz "$mp"; }
-check "unmount while hung" t_lazy
+succeeds "unmount while hung" t_lazy
 kill "$pid" 2>/dev/null
 if wait "$pid" && ! grep -q 'ERROR: \|runtime error' "$log"; then
     ok "the program ends while hung"
@@ -455,14 +437,11 @@ pid=
 
 # ---- a server that lies ----
 if command -v python3 >/dev/null; then
-    here=$(cd "$(dirname "$0")" && pwd)
-    : >"$log"
-    "$driver" "$mp" /srv -- python3 "$here/evil-server.py" >>"$log" 2>&1 &
-    pid=$!
-    for _ in $(seq 50); do grep -q '^mounted' "$log" && break; sleep 0.1; done
+    options=()
+    start_on /srv python3 "$here/evil-server.py"
     cd "$mp" || exit 1
     t_evil_names() { same "$(ls -a | od -c | tr -d ' \n' | sed 's/0*[0-9]*$//')" "$(printf '.\n..\ngood\n\xff\xfe\n' | od -c | tr -d ' \n' | sed 's/0*[0-9]*$//')"; }
-    check "impossible names are left out" t_evil_names
+    succeeds "impossible names are left out" t_evil_names
     t_evil_reads() {
         sleep 1.2 # the listing, which does not name them all, is believed for a second
         python3 - <<'P'
@@ -483,8 +462,8 @@ data = open("early-end", "rb").read()
 assert data[:200000] == expected(200000) and not data[200000:].strip(b"\0"), len(data)
 P
     }
-    check "short, failing, empty reads" t_evil_reads
+    succeeds "short, failing, empty reads" t_evil_reads
     stop "unmount (evil server)"
 fi
 
-exit $failed
+finish

@@ -3,12 +3,11 @@
 # (case_NAME in cases-*.sh) runs in a process of its own with a time limit, and what it leaves behind is taken away.
 # LANYARDFS=PROGRAM tests another program, KEEP=1 keeps the folder with the logs, TIMES=1 says how long each case took.
 set -u
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/common.sh"
+. "$(dirname "$0")/common.sh"
 
 if [ "${1:-}" = --case ]; then
     case=$2
-    srv=$work/srv.$case mnt=$work/mnt.$case
+    dir=$work srv=$work/srv.$case mnt=$work/mnt.$case
     for file in "$here"/cases-*.sh; do . "$file"; done
     set -eE -o pipefail
     trap 'echo "failed at: $BASH_COMMAND (line $LINENO of ${BASH_SOURCE[0]##*/})"' ERR
@@ -29,20 +28,16 @@ if [ "${1:-}" = --case ]; then
     exit 0
 fi
 
-build=$(cd "$1" && pwd) || exit 1
+[ -c /dev/fuse ] || { echo "SKIP: /dev/fuse is missing, nothing can be mounted here"; exit 77; }
+for tool in "$sshd" fusermount3 ssh-keygen python3; do
+    command -v "$tool" >/dev/null || { echo "not ok mount: $tool is missing (tests/run installs it)"; exit 1; }
+done
+begin "$1"
 shift
 lanyardfs=${LANYARDFS:-$build/fs/lanyardfs}
-[ -c /dev/fuse ] || { echo "SKIP: /dev/fuse is missing, nothing can be mounted here"; exit 77; }
 [ -x "$lanyardfs" ] || { echo "not ok mount: $lanyardfs was not built"; exit 1; }
-for tool in /usr/sbin/sshd fusermount3 ssh-keygen python3; do
-    command -v $tool >/dev/null || { echo "not ok mount: $tool is missing (tests/run installs it)"; exit 1; }
-done
-
-work=$(mktemp -d /tmp/lanyard-mount.XXXXXX)
-export build lanyardfs work HOME=$work/home
-unset SSH_AUTH_SOCK SSH_ASKPASS SSH_ASKPASS_REQUIRE DISPLAY WAYLAND_DISPLAY
-mkdir -p "$HOME"
-[ "$(id -u)" = 0 ] && mkdir -p /run/sshd
+work=$dir
+export build lanyardfs work
 
 # What is mounted below $work, and who serves it.
 sweep() {
@@ -55,32 +50,15 @@ sweep() {
         wait_for 3 gone "$process" || kill -9 "$process" 2>/dev/null
     done
 }
-cleanup() {
-    sweep
-    for process in ${sshd_pid:-} ${own_pid:-} ${dropbear_pid:-}; do kill "$process" 2>/dev/null; done
-    if [ -n "${KEEP:-}" ]; then echo "# kept: $work"; else rm -rf --one-file-system "$work"; fi
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
+at_end() { sweep; }
 
 # Keys, one server of OpenSSH for most cases, and an ssh_config that knows it as "server".
-for key in host_key other_host_key id stranger; do ssh-keygen -q -t ed25519 -N '' -C $key -f "$work/$key" || exit 1; done
+for key in host_key other_host_key id stranger; do key ed25519 $key || exit 1; done
 cp "$work/id.pub" "$work/authorized_keys"
-cat >"$work/sshd_config" <<END
-HostKey $work/host_key
-AuthorizedKeysFile $work/authorized_keys
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin yes
-MaxStartups 200
-Subsystem sftp /usr/lib/openssh/sftp-server
-END
-start_sshd
-export sshd_port
-export main_sshd=$sshd_pid
+case=main
+start_case_sshd
+export sshd_port=$port
+main_sshd=$sshd_pid
 cat >"$work/ssh_config" <<END
 Host server
     Port $sshd_port
@@ -88,7 +66,7 @@ Host server one
     HostName 127.0.0.1
     HostKeyAlias lanyard-sshd
 Host *
-    User $(id -un)
+    User $user
     UserKnownHostsFile $work/known_hosts
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
@@ -107,7 +85,6 @@ else
 fi
 [ ${#cases[@]} -gt 0 ] || { echo "not ok mount: no cases"; exit 1; }
 
-failures=0
 for case in "${cases[@]}"; do
     log=$work/log.$case
     export ASAN_OPTIONS=detect_leaks=1:halt_on_error=1:abort_on_error=0:exitcode=99:log_path=$work/sanitizer.$case
@@ -134,15 +111,14 @@ for case in "${cases[@]}"; do
         grep -h '^SUMMARY' "$work/sanitizer.$case".* >>"$log"
     fi
     if [ -n "$why" ]; then
-        failures=$((failures + 1))
         tail -60 "$log" | sed 's/^/# /'
-        echo "not ok $case: $why"
+        not_ok "$case" "$why"
     else
-        echo "ok $case"
+        ok "$case"
     fi
     [ -n "${TIMES:-}" ] && echo "# $case: $((EPOCHSECONDS - begin)) s"
     rm -rf --one-file-system "$work/srv.$case"
     # A server that a case brought down is no excuse for the next.
     kill -0 "$main_sshd" 2>/dev/null || { echo "not ok mount: sshd is gone after $case"; exit 1; }
 done
-exit $((failures > 0))
+finish

@@ -69,6 +69,15 @@ static inline void rig_answer(Rig *rig, const LyAgentEvent *event)
         ly_agent_answer_sign(rig->agent, event->id, ly_buf_bytes(&signature));
         break;
     }
+    case LY_AGENT_RESOLVE: { /* below /links are links, below /gone is nothing */
+        char *path = ly_bytes_dup_str(event->provider);
+        ly_agent_answer_resolve(rig->agent, event->id,
+                                g_str_has_prefix(path, "/gone")     ? NULL
+                                : g_str_has_prefix(path, "/links/") ? path + 6
+                                                                    : path);
+        ly_free(path);
+        break;
+    }
     default:
         break;
     }

@@ -273,7 +273,8 @@ static void test_security_keys(void)
     static const struct {
         const char *provider;
         unsigned reply;
-    } cases[] = {{"internal", S}, {"/usr/lib/fido.so", S}, {"/tmp/fido.so", F}, {"", F}};
+    } cases[] = {{"internal", S},        {"Internal", S}, {"/links/usr/lib/fido.so", S}, {"/tmp/fido.so", F},
+                 {"/gone/usr/lib/x", F}, {"fido.so", F},  {"", F}};
     for (size_t i = 0; i < LY_COUNT(cases); i++) {
         LyKey *key = security_key("ssh:", &fields);
         ly_buf_clear(&constraints);
@@ -283,7 +284,10 @@ static void test_security_keys(void)
         g_assert_cmpuint(do_add(&rig, client, key, ly_buf_bytes(&constraints)), ==, cases[i].reply);
         ly_key_unref(key);
     }
-    g_assert_cmpuint(do_list(&rig, client), ==, 2);
+    g_assert_cmpuint(do_list(&rig, client), ==, 3);
+    LyAgentIdentityInfo info;
+    g_assert_true(ly_agent_get(rig.agent, 2, &info));
+    g_assert_cmpstr(info.provider, ==, "/usr/lib/fido.so");
     LyKey *key = security_key("ssh:", &fields), *web = security_key("https://example.com", &fields);
     do_add(&rig, client, key, (LyBytes){0});
     do_add(&rig, client, web, (LyBytes){0});
@@ -291,8 +295,22 @@ static void test_security_keys(void)
     g_assert_nonnull(strstr(rig.why, "does not reach"));
     g_assert_cmpuint(do_sign(&rig, client, web, LY_BYTES("x"), 0), ==, F);
     g_assert_nonnull(strstr(rig.why, "web application"));
-    ly_key_unref(key);
     ly_key_unref(web);
+    ly_agent_client_free(client);
+    rig_stop(&rig);
+    /* Whoever pulls events can reach it: it signs, and knows by what. */
+    rig_start(&rig, &(LyAgentOptions){.restrict_websafe = true, .providers = providers, .security_keys = true});
+    client = ly_agent_client_new(rig.agent, NULL);
+    do_add(&rig, client, key, (LyBytes){0});
+    rig.hold = true;
+    g_assert_cmpuint(do_sign(&rig, client, key, LY_BYTES("x"), 0), ==, 0);
+    g_assert_cmpuint(rig.types[0], ==, LY_AGENT_SIGN);
+    ly_agent_answer_sign(rig.agent, rig.ids[0], LY_BYTES("signature"));
+    rig_events(&rig);
+    LY_AUTO(ly_buf_free) LyBuf reply = {0};
+    g_assert_true(rig_receive(&rig, client, &reply));
+    g_assert_cmpuint(reply.data[0], ==, SSH_AGENT_SIGN_RESPONSE);
+    ly_key_unref(key);
     ly_agent_client_free(client);
     rig_stop(&rig);
 }

@@ -2,6 +2,7 @@
  * order whoever answers when. */
 #include "agent-drive.h"
 
+#include "key/issue.h"
 #include "key/read.h"
 #include "key/write.h"
 
@@ -410,8 +411,9 @@ static void test_provider(void)
     static const struct {
         const char *path;
         bool allowed;
-    } paths[] = {{"/usr/lib/a.so", true},     {"/opt/p11/a.so", true}, {"/opt/p11/bad.so", false},
-                 {"/usr/lib/../x.so", false}, {"a.so", false},         {"", false},
+    } paths[] = {{"/usr/lib/a.so", true},         {"/opt/p11/a.so", true},        {"/opt/p11/bad.so", false},
+                 {"/links/opt/p11/a.so", true},   {"/links/tmp/a.so", false},     {"/gone/usr/lib/a.so", false},
+                 {"/links/opt/p11/bad.so", false}, {"a.so", false},               {"", false},
                  {"/tmp/a.so", false}};
     Setup setup;
     start(&setup, &(LyAgentOptions){.providers = patterns});
@@ -442,12 +444,49 @@ static void test_provider(void)
         g_assert_true(info.confirm && info.expires_us == 10000000);
         g_assert_cmpstr(info.provider, ==, "/usr/lib/a.so");
     }
+    /* What is there stays as it is: nothing new is a failure. */
     rig->held = 0;
-    rig_ask(rig, setup.client, provider_message(&setup.out, 21, "/usr/lib/a.so", (LyBytes){0}), NULL);
+    rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/links/usr/lib/a.so", (LyBytes){0}), NULL);
+    ly_agent_answer_provider(rig->agent, rig->ids[0], true, keys, 2);
+    rig_events(rig);
+    g_assert_cmpuint(receive(&setup, setup.client), ==, F);
+    g_assert_true(ly_agent_get(rig->agent, 0, &info) && info.confirm);
+    g_assert_cmpuint(ly_agent_count_provider(rig->agent, "/usr/lib/a.so"), ==, 2);
+    g_assert_cmpuint(ly_agent_count_provider(rig->agent, "/usr/lib/b.so"), ==, 0);
+    /* A lock takes the question back, whichever it is. */
+    rig->hold = true;
+    for (int step = 0; step < 2; step++) {
+        rig->held = 0;
+        rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/usr/lib/b.so", (LyBytes){0}), NULL);
+        g_assert_cmpuint(rig->types[0], ==, LY_AGENT_RESOLVE);
+        if (step == 1) {
+            ly_agent_answer_resolve(rig->agent, rig->ids[0], "/usr/lib/b.so");
+            rig_events(rig);
+            g_assert_cmpuint(rig->types[1], ==, LY_AGENT_PROVIDER);
+        }
+        unsigned withdrawn = rig->counts[LY_AGENT_WITHDRAWN];
+        ly_agent_suspend(rig->agent, true);
+        rig_events(rig);
+        g_assert_cmpuint(receive(&setup, setup.client), ==, F);
+        g_assert_cmpuint(rig->counts[LY_AGENT_WITHDRAWN], ==, withdrawn + 1);
+        ly_agent_suspend(rig->agent, false);
+        rig_events(rig);
+    }
+    rig->hold = false;
+    /* Removing goes by the path as it is resolved; one that is gone keeps its name. */
+    rig->held = 0;
+    rig_ask(rig, setup.client, provider_message(&setup.out, 21, "/links/usr/lib/a.so", (LyBytes){0}), NULL);
     ly_agent_answer_provider(rig->agent, rig->ids[0], true, NULL, 0);
     rig_events(rig);
     g_assert_cmpuint(receive(&setup, setup.client), ==, S);
     g_assert_cmpuint(ly_agent_count(rig->agent), ==, 0);
+    rig->held = 0;
+    rig_ask(rig, setup.client, provider_message(&setup.out, 20, "/usr/lib/a.so", (LyBytes){0}), NULL);
+    ly_agent_answer_provider(rig->agent, rig->ids[0], true, keys, 2);
+    rig_events(rig);
+    g_assert_cmpuint(receive(&setup, setup.client), ==, S);
+    g_assert_cmpuint(ly_agent_remove_provider(rig->agent, "/usr/lib/a.so"), ==, 2);
+    rig_events(rig);
     /* Not through a session, not even one that could not be bound. */
     g_assert_cmpuint(do_text(rig, setup.client, SSH_AGENTC_EXTENSION, "session-bind@openssh.com"), ==, 28);
     g_assert_cmpuint(
@@ -456,6 +495,89 @@ static void test_provider(void)
     ly_key_unref(keys[0]);
     ly_key_unref(keys[1]);
     stop(&setup);
+}
+
+/* associated-certs-v00, as OpenSSH reads it: what fits no key of the module, or is no certificate, is passed
+ * over; what cannot be read refuses all. */
+static void test_associated_certificates(void)
+{
+    enum { FITS = 1, OTHER = 2, PLAIN = 4, JUNK = 8, CUT = 16, TWICE = 32, EMPTY_FIRST = 64 };
+    static const struct {
+        unsigned what;
+        bool only;
+        unsigned reply;
+        size_t keys, certificates;
+    } cases[] = {
+        {0, false, S, 2, 0},
+        {0, true, F, 0, 0},
+        {FITS, false, S, 2, 1},
+        {FITS, true, S, 0, 1},
+        {FITS | OTHER | PLAIN, false, S, 2, 1},
+        {OTHER | PLAIN, true, F, 0, 0},
+        {PLAIN, false, S, 2, 0},
+        {FITS | JUNK, false, F, 0, 0},
+        {FITS | CUT, false, F, 0, 0},
+        {FITS | TWICE, false, F, 0, 0},
+        {FITS | EMPTY_FIRST, false, S, 2, 1},
+    };
+    static const char *const patterns[] = {"/usr/lib/*", NULL};
+    LyCertificateRequest wanted = {.kind = LY_CERTIFICATE_USER,
+                                   .id = LY_BYTES("id"),
+                                   .principals = LY_BYTES("me"),
+                                   .valid_before = UINT64_MAX};
+    LyKey *ca = new_key(LY_PK_ED25519, 0), *stranger = new_key(LY_PK_ED25519, 0);
+    for (size_t i = 0; i < LY_COUNT(cases); i++) {
+        LY_AUTO(ly_buf_free) LyBuf list = {0}, constraint = {0};
+        unsigned what = cases[i].what;
+        Setup setup;
+        start(&setup, &(LyAgentOptions){.providers = patterns});
+        Rig *rig = &setup.rig;
+        LyKey *fits = ly_certificate_issue(crypto, setup.key, &wanted, false, ca, (LyBytes){0}, NULL);
+        LyKey *other = ly_certificate_issue(crypto, stranger, &wanted, false, ca, (LyBytes){0}, NULL);
+        if (what & PLAIN)
+            ly_put_string(&list, ly_key_blob(setup.key));
+        if (what & OTHER)
+            ly_put_string(&list, ly_key_blob(other));
+        if (what & FITS)
+            ly_put_string(&list, ly_key_blob(fits));
+        if (what & JUNK)
+            ly_put_cstring(&list, "junk");
+        for (unsigned j = what & EMPTY_FIRST ? 0 : 1; j < (what & TWICE ? 3 : 2); j++) {
+            ly_put_u8(&constraint, SSH_AGENT_CONSTRAIN_EXTENSION);
+            ly_put_cstring(&constraint, "associated-certs-v00@openssh.com");
+            ly_put_u8(&constraint, cases[i].only);
+            ly_put_string(&constraint, ly_bytes(list.data, j ? list.len - (what & CUT ? 1 : 0) : 0));
+        }
+        LyKey *keys[2] = {ly_key_new_public(crypto, ly_key_blob(setup.key), NULL), new_key(LY_PK_ECDSA, 256)};
+        unsigned reply =
+            rig_ask(rig, setup.client,
+                    provider_message(&setup.out, 26, "/usr/lib/a.so", ly_buf_bytes(&constraint)), NULL);
+        if (reply == 0) {
+            ly_agent_answer_provider(rig->agent, rig->ids[0], true, keys, 2);
+            rig_events(rig);
+            reply = receive(&setup, setup.client);
+        }
+        g_test_message("%zu", i);
+        g_assert_cmpuint(reply, ==, cases[i].reply);
+        g_assert_cmpuint(ly_agent_count(rig->agent), ==, cases[i].keys + cases[i].certificates);
+        size_t certificates = 0;
+        for (size_t j = 0; j < ly_agent_count(rig->agent); j++) {
+            LyAgentIdentityInfo info;
+            g_assert_true(ly_agent_get(rig->agent, j, &info));
+            g_assert_cmpstr(info.provider, ==, "/usr/lib/a.so");
+            certificates += ly_key_is_certificate(info.key);
+            if (ly_key_is_certificate(info.key))
+                g_assert_true(ly_bytes_equal(ly_key_blob(info.key), ly_key_blob(fits)));
+        }
+        g_assert_cmpuint(certificates, ==, cases[i].certificates);
+        ly_key_unref(keys[0]);
+        ly_key_unref(keys[1]);
+        ly_key_unref(fits);
+        ly_key_unref(other);
+        stop(&setup);
+    }
+    ly_key_unref(ca);
+    ly_key_unref(stranger);
 }
 
 int main(int argc, char **argv)
@@ -469,6 +591,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agent-questions/ppk", test_ppk);
     g_test_add_func("/agent-questions/ppk-shared", test_ppk_shared);
     g_test_add_func("/agent-questions/provider", test_provider);
+    g_test_add_func("/agent-questions/associated-certificates", test_associated_certificates);
     int result = g_test_run();
     ly_crypto_unref(crypto);
     return result;
