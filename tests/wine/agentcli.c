@@ -1,6 +1,7 @@
 /* The clients of the bridge's tests: well-behaved and hostile ones. Requests and replies are hex digits, a
  * reply a line. agentcli window HEX... | window-many COUNT HEX | window-case CASE HEX | pipe PATH HEX... |
- * pipe-many PATH COUNT HEX | pipe-stall PATH | pipe-security PATH | file-security PATH | relay FILE | dialog yes|no|TEXT | close
+ * pipe-many PATH COUNT HEX | pipe-stall PATH | pipe-security PATH | file-security PATH | relay FILE | dialog
+ * yes|no|TEXT | close
  */
 #include "upstream.h"
 

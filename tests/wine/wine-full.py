@@ -6,13 +6,11 @@ import base64
 import json
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
 import sys
 import threading
-import time
 
 from common import (AGENTCLI, agentcli, ask_unix, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV, exchange,
                     expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW, node, over_cygwin,
@@ -25,7 +23,6 @@ ASKPASS = os.path.join(MINGW, "tests", "wine", "askpass.exe")
 PIPE = "\\\\.\\pipe\\lanyard-test-agent"
 DEFAULT_PIPE = "\\\\.\\pipe\\openssh-ssh-agent"
 KINDS = ("ed25519", "ecdsa", "rsa")
-SUCCESS = "06"
 
 LIBRARIES = subprocess.run([os.path.join(TOP, "agent", "windows", "static-libraries")], stdout=subprocess.PIPE, check=False).stdout
 if not LIBRARIES:
@@ -505,6 +502,17 @@ def served_to_pagent():
         program.stop()
 
 
+def documented():
+    """The man page's section on Windows names the options of --help, and no others."""
+    text = run("wine", AGENT, "--help").stdout.decode().split("Options of the agent:")[1]
+    shown = set(re.findall(r"^ {2,6}(?:-\w, )?(--[\w-]+)", text, re.M))
+    with open(os.path.join(TOP, "agent", "lanyard-agent.1"), encoding="utf-8") as file:
+        section = file.read().replace("\\-", "-").split(".SH WINDOWS\n")[1].split("\n.SH ")[0]
+    named = set(re.findall(r"^\\fB(?:-\w\\fR, \\fB)?(--[\w-]+)", section, re.M))
+    expect(sorted(named ^ shown), [], "named once only")
+    expect(len(shown) > 8, True, "options found")
+
+
 def command_line():
     done = run("wine", AGENT, "--help")
     expect((done.returncode, b"--pageant" in done.stdout, b"relay" in done.stdout), (0, True, False), "--help")
@@ -527,6 +535,7 @@ try:
     PIPES = {"openssh-pipe": PIPE, "second-pipe": "\\\\.\\pipe\\lanyard-second", "pageant-pipe": pageant_pipe()}
     case("nothing-for-wine-alone", lambda: shipped(AGENT, AGENT_FOR_WINE))
     case("command-line", command_line)
+    case("man-page", documented)
     served()
     case("default-pipe", by_default)
     case("dialog", asked_by_dialog)
