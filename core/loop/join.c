@@ -298,13 +298,14 @@ static LyJoin *join_new(LyLoop *loop, LyChannel *channel, LyCarrier *carrier, in
     ly_buf_add(&join->pending, options->to_channel);
     ly_buf_add(&join->held, options->to_carrier);
     join->held_foreign = options->to_carrier.len;
+    join->eof = options->eof;
     join->options.to_channel = join->options.to_carrier = (LyBytes){0};
     ly_channel_set_func(channel, channel_event, join);
     ly_carrier_start(carrier, carrier_ready, join);
     send_pending(join);
     if (join->starving)
         ly_carrier_want_read(carrier, false);
-    if (join->held.len)
+    if (join->held.len || join->eof)
         ly_carrier_want_write(carrier, true);
     join->options.wake(join->options.owner);
     return join;

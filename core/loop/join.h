@@ -24,6 +24,7 @@ typedef struct LyJoinOptions { /* copied */
     /* What was received before the join: from the carrier, to be sent to the channel, and from the channel
      * (which the caller has told ly_channel_consumed about), to be written to the carrier. Copied. */
     LyBytes to_channel, to_carrier;
+    bool eof; /* LY_CHANNEL_EOF came before the join */
 } LyJoinOptions;
 
 /* The channel is established (LY_CHANNEL_OPENED came, or ly_channel_accept was called); its events go to the
