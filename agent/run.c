@@ -16,6 +16,7 @@
 #include "base/secret.h"
 #include "cygwin-listen.h"
 #include "desktop.h"
+#include "footprint.h"
 #include "journal.h"
 #include "policy.h"
 #include "unix.h"
@@ -286,6 +287,12 @@ static int serve_until_ended(Run *run)
     if (up) {
         if (!ly_secret_locked())
             ly_log(&run->log, LY_LOG_WARNING, "keys may reach the swap: the limit of locked memory is low");
+        if (!run->settings->debug) {
+            /* Any question about key types loads them and libcrypto's error texts, as the first key would:
+             * while it can be given back what that takes. */
+            (void)ly_crypto_has_mlkem(run->crypto);
+            footprint_shrink();
+        }
         ly_loop_run(run->loop);
     } else {
         ly_log(&run->log, LY_LOG_ERROR, "%s", error.message);

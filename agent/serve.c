@@ -12,8 +12,10 @@
 #include "base/secret.h"
 #include "key/read.h"
 #include "providers.h"
+#include "signer.h"
 
 #define CLIENTS_MAX 10000
+#define SIGNATURES_AT_ONCE 16            /* then others are looked at */
 #define DATE_US ((uint64_t)60 * 1000000) /* how often the date is looked at */
 
 /* A client's connection. */
@@ -32,6 +34,7 @@ struct Serve {
     LyAgent *agent;
     Ask *ask;
     Providers *providers;
+    Signer *signer;
     const struct Journal *journal;
     LyLog log;
     void (*used)(void *user, const char *text);
@@ -40,6 +43,7 @@ struct Serve {
     LyWatch *timer_watch;
     uint64_t timer_at, dated_us;
     LyList streams, changed;
+    LyTask settle; /* when all that is readable was read: so that it is known how much there is to sign */
     size_t count;
     bool settling;
 };
@@ -131,7 +135,7 @@ static void stream_ready(void *user, unsigned events)
         stream_close(stream); /* what it asked for has no one to go to */
     else
         stream_changed(stream);
-    serve_settle(serve);
+    ly_loop_defer(serve->loop, &serve->settle);
 }
 
 void serve_client(Serve *serve, int fd, const LyAgentPeer *peer, LyBytes first)
@@ -237,12 +241,16 @@ static void sign(Serve *serve, const LyAgentEvent *event)
         ly_loop_work(serve->loop, sign_work, sign_done, work);
         return;
     }
-    LY_AUTO(ly_buf_free) LyBuf signature = {0};
-    LyError error = {0};
-    if (!ly_key_sign(event->key, event->algorithm, event->data, &signature, &error))
-        ly_buf_clear(&signature);
-    tell_failure(serve, "no signature could be made", &error);
-    ly_agent_answer_sign(serve->agent, event->id, ly_buf_bytes(&signature));
+    signer_add(serve->signer, event);
+}
+
+static void was_signed(void *user, uint64_t id, LyBytes signature, const LyError *error)
+{
+    Serve *serve = user;
+    tell_failure(serve, "no signature could be made", error);
+    ly_agent_answer_sign(serve->agent, id, signature);
+    if (!serve->settling) /* from the other thread */
+        ly_loop_defer(serve->loop, &serve->settle);
 }
 
 static void decrypt_work(void *data)
@@ -348,6 +356,8 @@ void serve_settle(Serve *serve)
     LyAgentEvent event;
     LyAgentClient *client;
     Stream *stream;
+    unsigned steps = 0;
+    bool more;
     if (serve->settling)
         return;
     serve->settling = true;
@@ -359,17 +369,29 @@ void serve_settle(Serve *serve)
         if ((stream = ly_list_first(&serve->changed, Stream, changed))) {
             ly_link_remove(&stream->changed);
             stream_flush(stream); /* which may start requests, or withdraw questions: events again */
+            more = true;
+        } else {
+            more = steps < SIGNATURES_AT_ONCE && signer_step(serve->signer);
+            steps++;
         }
-    } while (stream);
+    } while (more);
+    if (steps > SIGNATURES_AT_ONCE)
+        ly_loop_defer(serve->loop, &serve->settle);
     serve->settling = false;
     set_timer(serve);
 }
 
 /* --- The whole --- */
 
-static void answered(void *user)
+static void settle(void *user)
 {
     serve_settle(user);
+}
+
+static void tell_touch(void *user, const char *text)
+{
+    const Serve *serve = user;
+    serve->used(serve->user, text);
 }
 
 Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
@@ -381,6 +403,7 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
                      .log = options->agent.log,
                      .used = options->used,
                      .user = options->user,
+                     .settle = {.func = settle, .user = serve},
                      .timer_at = UINT64_MAX};
     ly_list_init(&serve->streams);
     ly_list_init(&serve->changed);
@@ -388,14 +411,16 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
     agent.extensions = detail_extensions;
     agent.security_keys = true;
     serve->agent = ly_agent_new(crypto, &agent);
-    serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, answered, serve);
+    serve->ask = ask_new(loop, crypto, serve->agent, options->fingerprint_hash, &serve->log, settle, serve);
+    serve->signer = signer_new(loop, was_signed, serve);
     serve->providers = providers_new(&(ProvidersOptions){.loop = loop,
                                                          .crypto = crypto,
                                                          .agent = serve->agent,
                                                          .ask = serve->ask,
                                                          .log = &serve->log,
                                                          .timeout_us = options->provider_timeout_us,
-                                                         .answered = answered,
+                                                         .answered = settle,
+                                                         .touch = options->used ? tell_touch : NULL,
                                                          .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);
@@ -410,6 +435,8 @@ void serve_free(Serve *serve)
     serve->settling = true;
     ly_list_each(&serve->streams, Stream, link, stream) stream_close(stream);
     providers_free(serve->providers);
+    ly_loop_undefer(serve->loop, &serve->settle);
+    signer_free(serve->signer);
     ask_free(serve->ask);
     ly_watch_free(serve->timer_watch);
     close(serve->timer);

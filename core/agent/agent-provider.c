@@ -25,7 +25,8 @@ void ly_agent_handle_provider(Request *request, LyReader *reader)
     bool constrained = request->type == SSH_AGENTC_ADD_SMARTCARD_KEY_CONSTRAINED;
     Constraints constraints = {0};
     bool good =
-        !reader->failed && client->agent->options.providers && (is_removal(request) || ly_agent_may_provide(client, provider)) &&
+        !reader->failed && client->agent->options.providers &&
+        (is_removal(request) || ly_agent_may_provide(client, provider)) &&
         (constrained ? ly_agent_get_constraints(client, reader, NULL, &constraints) : reader->len == 0);
     if (!good) {
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
@@ -54,10 +55,11 @@ void ly_agent_answer_resolve(LyAgent *agent, uint64_t id, const char *path)
     else if (is_removal(request))
         request->resolved = ly_bytes_dup_str(request->provider);
     else
-        ly_log(&agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: there is no such file",
-               LY_PRINTABLE(request->provider), PEER_TEXT(client));
-    bool good = request->resolved &&
-                (is_removal(request) || ly_agent_provider_allowed(client, request->resolved));
+        ly_log(&agent->options.log, LY_LOG_WARNING,
+               "the module \"%s\" is refused to %s: there is no such file", LY_PRINTABLE(request->provider),
+               PEER_TEXT(client));
+    bool good =
+        request->resolved && (is_removal(request) || ly_agent_provider_allowed(client, request->resolved));
     if (good && !is_of_module(request))
         ly_agent_add_resolved(request);
     else if (!good || !ly_agent_ask(request, LY_AGENT_PROVIDER, WAIT_PROVIDER))

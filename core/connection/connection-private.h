@@ -74,6 +74,7 @@ struct LyConnection {
     LyChannel *gone;    /* freed when the next event is asked for */
     LyAskedRing asked;
     LyOwedRing owed;
+    LyBuf *owed_data; /* of the replies that wait behind others, as many as `owed` has room for; NULL: none */
     bool no_more_sessions;
     bool sent_forward, sent_x11, sent_agent; /* what we asked for, so that the peer may open such channels */
     uint64_t heard_us, keepalive_us;         /* when the peer was last heard; when the last keepalive left */

@@ -104,7 +104,10 @@ void ly_channel_close(LyChannel *channel);
 /* A channel request; with want_reply a LY_CHANNEL_REPLY with this tag follows, or CLOSED. Nothing before
  * OPENED/accept or after close. */
 void ly_channel_request(LyChannel *channel, LyBytes type, bool want_reply, uint32_t tag, LyBytes data);
+/* The answer to the oldest request that has none; and to the newest (the one whose event is being dealt
+ * with), which leaves when those before it were answered. */
 void ly_channel_reply(LyChannel *channel, bool success);
+void ly_channel_reply_last(LyChannel *channel, bool success);
 /* Convenience over ly_channel_request, want_reply = true: exec, subsystem, shell; env and window-change
  * without reply. */
 void ly_channel_exec(LyChannel *channel, LyBytes command, uint32_t tag);
@@ -124,9 +127,10 @@ void ly_channel_set_func(LyChannel *channel, LyChannelFunc func, void *user);
 LyBytes ly_channel_type(const LyChannel *channel);
 bool ly_channel_is_open(const LyChannel *channel);
 
-/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answer
- * to the oldest of the peer's. */
+/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answers
+ * to the oldest and to the newest of the peer's, as with channels. */
 void ly_global_request(LyConnection *connection, LyBytes type, bool want_reply, uint32_t tag, LyBytes data);
 void ly_global_reply(LyConnection *connection, bool success, LyBytes data);
+void ly_global_reply_last(LyConnection *connection, bool success, LyBytes data);
 
 #endif

@@ -36,25 +36,68 @@ static EVP_MD_CTX *begin(const LyPk *pk, EVP_PKEY *key, const char *digest, bool
 
 /* ---- signing ---- */
 
-static void put_number(LyBuf *out, const BIGNUM *number)
+/* RSA's key says no hash, and takes so long that it does not matter. */
+static bool keeps_signer(const LyPk *pk)
 {
-    uint8_t bytes[66];
-    int len = BN_num_bytes(number);
-    if (len > (int)sizeof bytes || BN_bn2bin(number, bytes) != len)
-        out->failed = true;
-    else
-        ly_put_mpint(out, ly_bytes(bytes, (size_t)len));
+    return pk->type == LY_PK_ECDSA || pk->type == LY_PK_ED25519;
+}
+
+static EVP_MD_CTX *take_signer(const LyPk *pk, EVP_PKEY *key, const char *digest)
+{
+    LyPk *self = (LyPk *)pk;
+    pthread_mutex_lock(&self->lock);
+    EVP_MD_CTX *context = self->signer;
+    self->signer = NULL;
+    pthread_mutex_unlock(&self->lock);
+    /* Without a name and a key: as it was set up before. Early releases of OpenSSL 3.0 would take the key's
+     * default digest, which for P-384 is not SSH's. */
+    const EVP_MD *before = context ? EVP_MD_CTX_get0_md(context) : NULL;
+    if (context && EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, NULL, NULL) == 1 &&
+        EVP_MD_CTX_get0_md(context) == before)
+        return context;
+    EVP_MD_CTX_free(context);
+    return begin(pk, key, digest, true);
+}
+
+static void give_signer(const LyPk *pk, EVP_MD_CTX *context)
+{
+    LyPk *self = (LyPk *)pk;
+    if (keeps_signer(pk)) {
+        pthread_mutex_lock(&self->lock);
+        if (!self->signer) {
+            self->signer = context;
+            context = NULL;
+        }
+        pthread_mutex_unlock(&self->lock);
+    }
+    EVP_MD_CTX_free(context);
+}
+
+/* SEQUENCE { INTEGER r, INTEGER s }. DER's integers are SSH's mpints: two's complement, as short as it goes.
+ */
+static bool get_der(LyReader *reader, uint8_t type, LyBytes *contents)
+{
+    uint8_t found = ly_get_u8(reader);
+    size_t len = ly_get_u8(reader);
+    if (len == 0x81) /* P-521 */
+        len = ly_get_u8(reader);
+    else if (len >= 0x80)
+        len = 0;
+    *contents = found == type ? ly_get_bytes(reader, len) : (LyBytes){0};
+    return !reader->failed && contents->len;
 }
 
 static bool put_ecdsa(LyBytes der, LyBuf *signature)
 {
-    const uint8_t *at = der.data;
-    ECDSA_SIG *numbers = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
-    if (!numbers)
+    LyBytes sequence, r, s;
+    LyReader outer = ly_reader(der);
+    if (!get_der(&outer, 0x30, &sequence) || !ly_reader_done(&outer))
         return false;
-    put_number(signature, ECDSA_SIG_get0_r(numbers));
-    put_number(signature, ECDSA_SIG_get0_s(numbers));
-    ECDSA_SIG_free(numbers);
+    LyReader inner = ly_reader(sequence);
+    if (!get_der(&inner, 2, &r) || !get_der(&inner, 2, &s) || !ly_reader_done(&inner))
+        return false;
+    ly_put_string(signature, r);
+    ly_put_string(signature, s);
     return true;
 }
 
@@ -86,9 +129,12 @@ bool ly_pk_sign(const LyPk *pk, LyHash hash, LyBytes message, LyBuf *signature, 
         return false;
     uint8_t raw[SIGNATURE_MAX];
     size_t len = sizeof raw;
-    EVP_MD_CTX *context = begin(pk, key, digest, true);
+    EVP_MD_CTX *context = take_signer(pk, key, digest);
     bool ok = context && EVP_DigestSign(context, raw, &len, message.data, message.len) == 1;
-    EVP_MD_CTX_free(context);
+    if (ok)
+        give_signer(pk, context);
+    else
+        EVP_MD_CTX_free(context);
     LyBytes bytes = {raw, len};
     if (ok && pk->type == LY_PK_ECDSA)
         ok = put_ecdsa(bytes, signature);

@@ -69,6 +69,7 @@ void ly_pk_unref(LyPk *pk)
 {
     if (!pk || __atomic_sub_fetch(&pk->refs, 1, __ATOMIC_ACQ_REL))
         return;
+    EVP_MD_CTX_free(pk->signer);
     EVP_PKEY_free(pk->key);
     pthread_mutex_destroy(&pk->lock);
     if (pk->is_private)

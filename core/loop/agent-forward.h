@@ -11,8 +11,8 @@ typedef struct LyAgentForward LyAgentForward;
 
 enum { LY_AGENT_FORWARD_MAX = 64 }; /* channels at once; more are refused */
 
-/* For the client's agent (ly_client_agent). Takes the client's auth-agent@openssh.com channels; those that the
- * server opens without having been asked for are refused. */
+/* For the client's agent (ly_client_agent). Takes the client's auth-agent@openssh.com channels; those that
+ * the server opens without having been asked for are refused. */
 LyAgentForward *ly_agent_forward_new(LyClient *client);
 /* At any time before ly_client_free (in `closed` too): closes its channels. NULL is fine. */
 void ly_agent_forward_free(LyAgentForward *forward);

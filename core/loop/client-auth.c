@@ -1,6 +1,6 @@
-/* Signing in: which method is tried next, and the methods that ask a person. The order is ssh(1)'s: `none`
- * shows what the server offers, then PreferredAuthentications as far as offered, each until it has nothing
- * more to try. */
+/* Signing in: which method is tried next, and the methods that ask a person. Unless the application chooses
+ * (client-attempt.c) the order is ssh(1)'s: `none` shows what the server offers, then
+ * PreferredAuthentications as far as offered, each until it has nothing more to try. */
 #include <string.h>
 
 #include "base/auto.h"
@@ -8,6 +8,7 @@
 #include "loop/client-private.h"
 
 #define PARTIAL_MAX 16 /* a server could go on for ever */
+#define WHY_MAX 160    /* bytes, of each method's share of the last sentence */
 #define QUESTION_LIMIT ((size_t)16 << 10)
 
 static bool try_none(LyClient *client)
@@ -41,6 +42,11 @@ uint64_t ly_auth_prompts_allowed(const LyClient *client)
     return ly_config_number(client->destination->config, LY_CONFIG_NUMBER_OF_PASSWORD_PROMPTS, 3);
 }
 
+const char *ly_auth_method_name(LyAuthMethod method)
+{
+    return methods[method].name;
+}
+
 static void forget(LyBytes *secret)
 {
     ly_destination_remember(secret, (LyBytes){0});
@@ -57,10 +63,27 @@ static void responses_clear(LyAuth *auth)
     auth->prompt_head = NULL;
 }
 
+LyAuth *ly_auth_new(LyClient *client)
+{
+    LyAuth *auth = ly_new(LyAuth);
+    auth->own_order = client->events.next_attempt || client->attempts;
+    auth->account = ly_strdup(client->destination->account);
+    auth->made = ly_new_array(bool, client->attempt_count + 1);
+    for (size_t i = 0; i < LY_AUTH_METHOD_COUNT; i++)
+        auth->why[i] = LY_BUF(WHY_MAX);
+    return auth;
+}
+
 void ly_auth_free(LyAuth *auth)
 {
     if (!auth)
         return;
+    ly_attempt_clear(&auth->attempt);
+    for (size_t i = 0; i < LY_AUTH_METHOD_COUNT; i++)
+        ly_buf_free(&auth->why[i]);
+    ly_buf_free(&auth->taken);
+    ly_free(auth->made);
+    ly_free(auth->account);
     if (auth->job)
         ly_job_cancel(auth->job);
     ly_agent_connection_free(auth->agent);
@@ -77,24 +100,53 @@ void ly_auth_free(LyAuth *auth)
 
 /* The order. */
 
+void ly_auth_sent(LyAuth *auth, LyAuthMethod method)
+{
+    auth->tried[method]++;
+    auth->last = method;
+}
+
+void ly_auth_note(LyAuth *auth, LyAuthMethod method, const char *why)
+{
+    LyBuf *all = &auth->why[method];
+    size_t len = strlen(why);
+    if (all->len + 2 + len >= WHY_MAX || (all->len && strstr(ly_buf_str(all), why)))
+        return;
+    ly_buf_add_format(all, "%s%s", all->len ? ", " : "", why);
+}
+
+/* "publickey (2 keys: not accepted)", "password (refused)" */
+static void add_method(const LyAuth *auth, LyAuthMethod method, LyBuf *out)
+{
+    unsigned keys = method == LY_AUTH_PUBLICKEY ? auth->tried[method] : 0;
+    LyBuf why = auth->why[method];
+    ly_buf_add_str(out, methods[method].name);
+    if (!keys && !why.len)
+        return;
+    ly_buf_add_str(out, " (");
+    if (keys)
+        ly_buf_add_format(out, "%u %s%s", keys, keys == 1 ? "key" : "keys", why.len ? ": " : "");
+    ly_buf_add(out, ly_buf_bytes(&why));
+    ly_buf_add_str(out, ")");
+}
+
 void ly_auth_sentence(LyClient *client, LyBuf *out)
 {
     const LyAuth *auth = client->auth;
     bool any = false;
     ly_buf_add_format(out, "sign-in to %s failed: ", client->destination->account);
-    for (size_t i = LY_AUTH_NONE + 1; i < LY_AUTH_METHOD_COUNT; i++) {
-        if (!auth->tried[i])
+    for (size_t i = auth->own_order ? LY_AUTH_NONE : LY_AUTH_NONE + 1; i < LY_AUTH_METHOD_COUNT; i++) {
+        if (!auth->tried[i] && !auth->why[i].len)
             continue;
-        ly_buf_add_format(out, "%s%s", any ? ", " : "tried ", methods[i].name);
-        if (i == LY_AUTH_PUBLICKEY)
-            ly_buf_add_format(out, " (%u %s)", auth->tried[i], auth->tried[i] == 1 ? "key" : "keys");
+        ly_buf_add_str(out, any ? ", " : "tried ");
+        add_method(auth, (LyAuthMethod)i, out);
         any = true;
     }
     if (!any)
         ly_buf_add_str(out, "there was nothing to try");
 }
 
-static void give_up(LyClient *client)
+void ly_auth_give_up(LyClient *client)
 {
     LyBuf sentence = {0};
     ly_auth_sentence(client, &sentence);
@@ -122,6 +174,10 @@ static bool is_enabled(const LyClient *client, size_t method)
 void ly_auth_try_next(LyClient *client)
 {
     LyAuth *auth = client->auth;
+    if (auth->own_order) {
+        ly_attempt_next(client);
+        return;
+    }
     const char *preferred =
         ly_config_string(client->destination->config, LY_CONFIG_PREFERRED_AUTHENTICATIONS);
     LyBytes names = ly_bytes_str(preferred ? preferred : "hostbased,publickey,keyboard-interactive,password"),
@@ -136,20 +192,18 @@ void ly_auth_try_next(LyClient *client)
             auth->done[i] = true;
         }
     }
-    give_up(client);
+    ly_auth_give_up(client);
 }
 
-static void next(LyClient *client, const LyUserauthClientEvent *event)
+/* ssh(1)'s order goes on. */
+static void go_on(LyClient *client, const LyUserauthClientEvent *event, bool changed)
 {
     LyAuth *auth = client->auth;
     if (event->first) {
         ly_userauth_none(userauth(client));
         return;
     }
-    bool changed = !auth->methods || !ly_bytes_equal(ly_bytes_str(auth->methods), event->methods);
     if (event->partial) {
-        ly_log(ly_client_log(client), LY_LOG_INFO, "%s: signed in in part; the server wants %s too",
-               client->destination->name, LY_PRINTABLE(event->methods));
         for (size_t i = 0; i < auth->candidate_count; i++)
             auth->candidates[i].tried = false; /* a second key may be asked for */
         if (auth->current)
@@ -157,33 +211,57 @@ static void next(LyClient *client, const LyUserauthClientEvent *event)
     }
     if (changed || event->partial)
         memset(auth->done, 0, sizeof auth->done);
-    ly_free(auth->methods);
-    auth->methods = ly_bytes_dup_str(event->methods);
-    if (event->partial && ++auth->partial_count > PARTIAL_MAX) {
-        give_up(client);
-        return;
+    ly_auth_try_next(client);
+}
+
+static void next(LyClient *client, const LyUserauthClientEvent *event)
+{
+    LyAuth *auth = client->auth;
+    bool changed = !auth->methods || !ly_bytes_equal(ly_bytes_str(auth->methods), event->methods);
+    if (!event->first) {
+        ly_free(auth->methods);
+        auth->methods = ly_bytes_dup_str(event->methods);
+        ly_auth_note(auth, auth->last,
+                     event->partial                    ? "accepted, but not enough"
+                     : auth->last == LY_AUTH_PUBLICKEY ? "not accepted"
+                                                       : "refused");
     }
+    if (event->partial)
+        ly_log(ly_client_log(client), LY_LOG_INFO, "%s: signed in in part; the server wants %s too",
+               client->destination->name, LY_PRINTABLE(event->methods));
+    if (event->partial && ++auth->partial_count > PARTIAL_MAX)
+        ly_auth_give_up(client);
+    else if (auth->own_order)
+        ly_attempt_answered(client, event);
+    else
+        go_on(client, event, changed);
+}
+
+/* It cannot go on, and nothing was sent. */
+static void leave_method(LyClient *client, LyAuthMethod method, const char *why)
+{
+    client->auth->done[method] = true;
+    ly_auth_note(client->auth, method, why);
     ly_auth_try_next(client);
 }
 
 /* Password. */
 
-static void send_password(LyClient *client, LyBytes password)
+void ly_auth_send_password(LyClient *client, LyBytes password)
 {
     LyAuth *auth = client->auth;
     ly_destination_remember(&auth->password, password);
-    auth->tried[LY_AUTH_PASSWORD]++;
+    ly_auth_sent(auth, LY_AUTH_PASSWORD);
     ly_userauth_password(userauth(client), password);
 }
 
 static void password_answered(LyClient *client, const char *answer)
 {
     if (answer) {
-        send_password(client, ly_bytes_str(answer));
+        ly_auth_send_password(client, ly_bytes_str(answer));
         return;
     }
-    client->auth->done[LY_AUTH_PASSWORD] = true;
-    ly_auth_try_next(client);
+    leave_method(client, LY_AUTH_PASSWORD, "no password was given");
 }
 
 static bool try_password(LyClient *client)
@@ -191,12 +269,12 @@ static bool try_password(LyClient *client)
     LyAuth *auth = client->auth;
     if (client->destination->password.len && !auth->password_remembered) {
         auth->password_remembered = true;
-        send_password(client, client->destination->password);
+        ly_auth_send_password(client, client->destination->password);
         return true;
     }
     if (!ly_client_may_ask(client) || auth->passwords >= ly_auth_prompts_allowed(client))
         return false;
-    LY_AUTO_FREE char *text = ly_format("%s's password: ", client->destination->account);
+    LY_AUTO_FREE char *text = ly_format("%s's password: ", auth->account);
     ly_client_ask(client, LY_ASK_PASSWORD, text, false, auth->passwords++ > 0, password_answered);
     return true;
 }
@@ -213,8 +291,7 @@ static void new_password_repeated(LyClient *client, const char *answer)
         if (answer && auth->passwords++ < ly_auth_prompts_allowed(client)) {
             ask_new_password(client, true);
         } else {
-            auth->done[LY_AUTH_PASSWORD] = true;
-            ly_auth_try_next(client);
+            leave_method(client, LY_AUTH_PASSWORD, "it must be changed");
         }
         return;
     }
@@ -228,12 +305,11 @@ static void new_password_repeated(LyClient *client, const char *answer)
 static void new_password_answered(LyClient *client, const char *answer)
 {
     if (!answer || !answer[0]) {
-        client->auth->done[LY_AUTH_PASSWORD] = true;
-        ly_auth_try_next(client);
+        leave_method(client, LY_AUTH_PASSWORD, "it must be changed");
         return;
     }
     ly_destination_remember(&client->auth->new_password, ly_bytes_str(answer));
-    LY_AUTO_FREE char *text = ly_format("Once more, %s's new password: ", client->destination->account);
+    LY_AUTO_FREE char *text = ly_format("Once more, %s's new password: ", client->auth->account);
     ly_client_ask(client, LY_ASK_NEW_PASSWORD, text, false, false, new_password_repeated);
 }
 
@@ -241,7 +317,7 @@ static void ask_new_password(LyClient *client, bool retry)
 {
     LY_AUTO_FREE char *text =
         ly_format("%sThe password must be changed. %s's new password: ", retry ? "These two differ. " : "",
-                  client->destination->account);
+                  client->auth->account);
     ly_client_ask(client, LY_ASK_NEW_PASSWORD, text, false, retry, new_password_answered);
 }
 
@@ -251,11 +327,12 @@ static bool try_keyboard_interactive(LyClient *client)
 {
     LyAuth *auth = client->auth;
     bool remembered = client->destination->response.len && !auth->response_remembered;
-    if (!remembered && (!ly_client_may_ask(client) || auth->dialogues >= ly_auth_prompts_allowed(client)))
+    bool may_ask = client->events.interactive || ly_client_may_ask(client);
+    if (!remembered && (!may_ask || auth->dialogues >= ly_auth_prompts_allowed(client)))
         return false;
     if (!remembered)
         auth->dialogues++;
-    auth->tried[LY_AUTH_KEYBOARD_INTERACTIVE]++;
+    ly_auth_sent(auth, LY_AUTH_KEYBOARD_INTERACTIVE);
     ly_userauth_keyboard_interactive(userauth(client), (LyBytes){0});
     return true;
 }
@@ -293,8 +370,7 @@ static void prompt_answered(LyClient *client, const char *answer)
         return;
     }
     responses_clear(client->auth);
-    client->auth->done[LY_AUTH_KEYBOARD_INTERACTIVE] = true;
-    ly_auth_try_next(client);
+    leave_method(client, LY_AUTH_KEYBOARD_INTERACTIVE, "not answered");
 }
 
 /* The answer that worked for this prompt before. */
@@ -329,7 +405,7 @@ static void ask_next_prompt(LyClient *client)
         ly_free(auth->prompt_head);
         auth->prompt_head = NULL;
     }
-    ly_buf_add_format(&text, "(%s) ", client->destination->account);
+    ly_buf_add_format(&text, "(%s) ", auth->account);
     LyBytes rest = prompt->text, line;
     while (ly_bytes_split(rest, '\n', &line, &rest)) {
         ly_buf_add_str(&text, ly_printable(line, shown, sizeof shown));
@@ -341,9 +417,30 @@ static void ask_next_prompt(LyClient *client)
     ly_buf_free(&text);
 }
 
+void ly_client_respond(LyClient *client, const LyBytes *responses, size_t count)
+{
+    LyAuth *auth = client->auth;
+    if (!auth || !auth->dialogue_open)
+        return;
+    auth->dialogue_open = false;
+    ly_client_enter_late(client);
+    if (!responses && auth->prompt_count)
+        leave_method(client, LY_AUTH_KEYBOARD_INTERACTIVE, "not answered");
+    else
+        ly_userauth_info_response(userauth(client), responses, count);
+    ly_client_flush(client);
+    ly_client_leave(client);
+}
+
 static void info_request(LyClient *client, const LyUserauthClientEvent *event)
 {
     LyAuth *auth = client->auth;
+    if (client->events.interactive) {
+        auth->prompt_count = event->prompt_count;
+        auth->dialogue_open = true;
+        client->events.interactive(client->events.user, event);
+        return;
+    }
     LyBuf head = LY_BUF(QUESTION_LIMIT);
     responses_clear(auth);
     auth->prompts = event->prompts;
@@ -390,9 +487,9 @@ void ly_auth_succeeded(LyClient *client)
 {
     LyAuth *auth = client->auth;
     LyDestination *destination = client->destination;
-    if (auth->password.len)
+    if (auth->password.len && !auth->own_order)
         ly_destination_remember(&destination->password, auth->password);
-    if (auth->single_response.len) {
+    if (auth->single_response.len && !auth->own_order) {
         ly_destination_remember(&destination->response, auth->single_response);
         ly_free(destination->response_prompt);
         destination->response_prompt = ly_strdup(auth->single_prompt);

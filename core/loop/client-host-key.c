@@ -228,6 +228,27 @@ static void changed(LyClient *client, const char *name, const char *shown, const
     accept_key(client, false);
 }
 
+void ly_client_host_key(LyClient *client, bool accept)
+{
+    if (!client->host_key_open)
+        return;
+    char shown[100];
+    uint16_t port;
+    client->host_key_open = false;
+    ly_client_enter_late(client);
+    fingerprint(client, shown);
+    if (accept) {
+        accept_key(client, false);
+    } else {
+        LY_AUTO_FREE char *sentence = ly_format("the host key of '%s' (%s, %s) was not accepted",
+                                                known_name(client->destination, &port),
+                                                ly_key_type(client->host_key)->short_name, shown);
+        refuse_key(client, sentence);
+    }
+    ly_client_flush(client);
+    ly_client_leave(client);
+}
+
 static bool long_enough(LyClient *client)
 {
     unsigned required =
@@ -267,6 +288,11 @@ void ly_client_check_host_key(LyClient *client, LyKey *key)
         sentence = ly_format("the RSA host key of '%s' has %u bits, less than RequiredRSASize allows", name,
                              ly_key_bits(key));
         refuse_key(client, sentence);
+        return;
+    }
+    if (client->events.host_key) {
+        client->host_key_open = true;
+        client->events.host_key(client->events.user, client->host_key);
         return;
     }
     ly_known_hosts_check(destination->known_hosts, ly_bytes_str(name), port, key, (uint64_t)time(NULL),

@@ -76,8 +76,7 @@ static void start_clock(LyClient *client)
     uint64_t seconds = ly_config_number(destination->config, LY_CONFIG_CONNECT_TIMEOUT, 0);
     client->connect_us =
         destination->connect_timeout_us ? destination->connect_timeout_us : seconds * SECOND_US;
-    client->until_us =
-        client->connect_us ? ly_loop_now_us(client->loop) + client->connect_us : UINT64_MAX;
+    client->until_us = client->connect_us ? ly_loop_now_us(client->loop) + client->connect_us : UINT64_MAX;
 }
 
 /* TCP. */

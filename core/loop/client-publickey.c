@@ -39,7 +39,7 @@ static void sign_done(void *data, bool cancelled)
     SignJob *job = data;
     if (!cancelled) {
         LyClient *client = job->client;
-        ly_client_enter(client);
+        ly_client_enter_late(client);
         client->auth->job = NULL;
         job->signed_by_key(client, ly_buf_bytes(&job->signature), &job->error);
         ly_client_flush(client);
@@ -52,9 +52,8 @@ static void sign_done(void *data, bool cancelled)
     ly_free(job);
 }
 
-/* Takes `message` over. */
-static void begin_sign(LyClient *client, LyKey *key, const char *algorithm, LyBuf *message,
-                       void (*signed_by_key)(LyClient *client, LyBytes signature, const LyError *error))
+void ly_auth_begin_sign(LyClient *client, LyKey *key, const char *algorithm, LyBuf *message,
+                        void (*signed_by_key)(LyClient *client, LyBytes signature, const LyError *error))
 {
     SignJob *job = ly_new(SignJob);
     job->client = client;
@@ -88,7 +87,7 @@ static void decrypt_done(void *data, bool cancelled)
     DecryptJob *job = data;
     if (!cancelled) {
         LyClient *client = job->client;
-        ly_client_enter(client);
+        ly_client_enter_late(client);
         client->auth->job = NULL;
         decrypted(client, job->key, &job->error);
         ly_client_flush(client);
@@ -109,6 +108,8 @@ void ly_auth_candidates_clear(LyAuth *auth)
     for (size_t i = 0; i < auth->candidate_count; i++) {
         if (auth->candidates[i].key)
             ly_key_unref(auth->candidates[i].key);
+        if (auth->candidates[i].signer)
+            ly_key_unref(auth->candidates[i].signer);
         ly_free((void *)auth->candidates[i].agent_blob.data);
     }
     ly_free(auth->candidates);
@@ -204,11 +205,31 @@ static void add_agent_candidate(LyClient *client, const LyAgentIdentity *held)
     ly_key_unref(key);
 }
 
+void ly_auth_candidate_set(LyClient *client, LyKey *key)
+{
+    LyAuth *auth = client->auth;
+    ly_auth_candidates_clear(auth);
+    add_candidate(auth, key, NULL, "the application's key")->signer = ly_key_ref(key);
+    auth->identities_ready = true;
+}
+
+static void make_agent_candidates(LyClient *client, const LyAgentIdentity *agent, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (!is_candidate(client->auth, agent[k].key_blob))
+            add_agent_candidate(client, &agent[k]);
+}
+
 static void make_candidates(LyClient *client, const LyAgentIdentity *agent, size_t count)
 {
     const LyIdentities *files = &client->destination->identities;
     LyAuth *auth = client->auth;
     ly_auth_candidates_clear(auth);
+    if (auth->own_order) {
+        make_agent_candidates(client, agent, count);
+        auth->identities_ready = true;
+        return;
+    }
     for (size_t i = 0; i < files->count; i++)
         if (files->item[i]->certificate_file)
             add_file_candidate(client, files->item[i], agent, count);
@@ -218,9 +239,7 @@ static void make_candidates(LyClient *client, const LyAgentIdentity *agent, size
                 !is_candidate(auth, agent[k].key_blob))
                 add_file_candidate(client, files->item[i], agent, count);
     if (!ly_config_flag(client->destination->config, LY_CONFIG_IDENTITIES_ONLY, false))
-        for (size_t k = 0; k < count; k++)
-            if (!is_candidate(auth, agent[k].key_blob))
-                add_agent_candidate(client, &agent[k]);
+        make_agent_candidates(client, agent, count);
     for (size_t i = 0; i < files->count; i++)
         if (!files->item[i]->key || !is_candidate(auth, ly_key_blob(files->item[i]->key)))
             add_file_candidate(client, files->item[i], agent, count);
@@ -239,13 +258,17 @@ static void identities_listed(void *user, LyBytes reply, const LyError *error)
     LyError failure = {0};
     if (error && error->code == LY_ERROR_CANCELLED)
         return;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     if (error && error->code != LY_OK)
         failure = *error;
     else
         ly_get_agent_identities(reply, &identities, &count, &failure);
-    if (failure.code != LY_OK)
+    if (failure.code != LY_OK) {
         ly_log(ly_client_log(client), LY_LOG_DEBUG, "the agent: %s", failure.message);
+        ly_auth_note(client->auth, LY_AUTH_PUBLICKEY, "the agent does not answer");
+    } else if (!count && client->auth->own_order) {
+        ly_auth_note(client->auth, LY_AUTH_PUBLICKEY, "the agent holds no key");
+    }
     make_candidates(client, identities, count);
     ly_free(identities);
     ly_auth_try_next(client);
@@ -297,8 +320,12 @@ static bool ask_agent(LyClient *client)
     LyTransport *transport = ly_session_transport(client->session);
     LyError error = {0};
     LyBuf request = {0};
-    auth->agent = ly_client_agent(client, &error);
+    ly_agent_connection_free(auth->agent);
+    auth->agent = auth->attempt.agent ? ly_agent_connect_custom(client->loop, auth->attempt.agent, 0)
+                                      : ly_client_agent(client, &error);
     if (!auth->agent) {
+        if (auth->own_order)
+            ly_auth_note(auth, LY_AUTH_PUBLICKEY, "there is no agent");
         ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s", error.message);
         make_candidates(client, NULL, 0);
         return false;
@@ -318,7 +345,7 @@ static bool ask_agent(LyClient *client)
 
 /* Offering. */
 
-static bool choose_algorithm(LyClient *client, const LyKey *key)
+bool ly_auth_choose_algorithm(LyClient *client, const LyKey *key)
 {
     LyBytes algorithm;
     const LyConfig *config = client->destination->config;
@@ -337,6 +364,16 @@ static bool choose_algorithm(LyClient *client, const LyKey *key)
     return true;
 }
 
+/* It was right before, and the server wants another one. */
+static bool is_taken(const LyAuth *auth, const LyKey *key)
+{
+    LyReader reader = ly_reader(ly_buf_bytes(&auth->taken));
+    while (key && reader.len)
+        if (ly_bytes_equal(ly_get_string(&reader), ly_key_blob(key)))
+            return true;
+    return false;
+}
+
 bool ly_auth_publickey(LyClient *client)
 {
     LyAuth *auth = client->auth;
@@ -344,7 +381,7 @@ bool ly_auth_publickey(LyClient *client)
         return true;
     for (size_t i = 0; i < auth->candidate_count; i++) {
         LyCandidate *candidate = &auth->candidates[i];
-        if (candidate->tried)
+        if (candidate->tried || is_taken(auth, candidate->key))
             continue;
         candidate->tried = true;
         auth->current = candidate;
@@ -356,12 +393,13 @@ bool ly_auth_publickey(LyClient *client)
             sign(client);
             return true;
         }
-        if (!choose_algorithm(client, candidate->key)) {
+        if (!ly_auth_choose_algorithm(client, candidate->key)) {
             ly_log(ly_client_log(client), LY_LOG_DEBUG, "%s: no signature algorithm fits the server",
                    candidate->path);
+            ly_auth_note(auth, LY_AUTH_PUBLICKEY, "no signature algorithm fits the server");
             continue;
         }
-        auth->tried[LY_AUTH_PUBLICKEY]++;
+        ly_auth_sent(auth, LY_AUTH_PUBLICKEY);
         ly_log(ly_client_log(client), LY_LOG_DEBUG, "offering %s (%s)", candidate->path, auth->algorithm);
         ly_userauth_publickey_probe(userauth(client), ly_bytes_str(auth->algorithm),
                                     ly_key_blob(candidate->key));
@@ -386,6 +424,7 @@ static void signed_publickey(LyClient *client, LyBytes signature, const LyError 
     LyAuth *auth = client->auth;
     if (error->code != LY_OK) {
         ly_log(ly_client_log(client), LY_LOG_WARNING, "%s: %s", auth->current->path, error->message);
+        ly_auth_note(auth, LY_AUTH_PUBLICKEY, "could not sign");
         ly_auth_try_next(client);
         return;
     }
@@ -400,7 +439,7 @@ static void agent_signed(void *user, LyBytes reply, const LyError *error)
     LyError failure = {0};
     if (error && error->code == LY_ERROR_CANCELLED)
         return;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     if (error && error->code != LY_OK)
         failure = *error;
     else
@@ -410,6 +449,7 @@ static void agent_signed(void *user, LyBytes reply, const LyError *error)
     } else {
         ly_log(ly_client_log(client), LY_LOG_WARNING, "%s: the agent did not sign: %s",
                client->auth->current->path, failure.message);
+        ly_auth_note(client->auth, LY_AUTH_PUBLICKEY, "the agent did not sign");
         client->auth->current->agent = false;
         sign(client); /* by the file, if there is one */
     }
@@ -427,12 +467,12 @@ static void sign_by_agent(LyClient *client, LyBuf *message)
     ly_buf_free(&request);
 }
 
-static void sign_by_file(LyClient *client, LyBuf *message)
+static void sign_by_key(LyClient *client, LyBuf *message)
 {
     LyAuth *auth = client->auth;
     LyCandidate *candidate = auth->current;
-    LyKey *key = ly_key_ref(candidate->identity->private_key);
-    if (ly_key_is_certificate(candidate->key)) {
+    LyKey *key = ly_key_ref(candidate->signer ? candidate->signer : candidate->identity->private_key);
+    if (ly_key_is_certificate(candidate->key) && !candidate->signer) {
         LyError error = {0};
         LyKey *certified = ly_key_new_certified(key, ly_key_blob(candidate->key), &error);
         ly_key_unref(key);
@@ -442,7 +482,7 @@ static void sign_by_file(LyClient *client, LyBuf *message)
         }
         key = certified;
     }
-    begin_sign(client, key, auth->algorithm, message, signed_publickey);
+    ly_auth_begin_sign(client, key, auth->algorithm, message, signed_publickey);
     ly_key_unref(key);
 }
 
@@ -451,6 +491,7 @@ static void passphrase_answered(LyClient *client, const char *answer)
     LyIdentity *identity = client->auth->current->identity;
     if (!answer || !answer[0]) {
         ly_log(ly_client_log(client), LY_LOG_INFO, "%s: no passphrase was given", identity->path);
+        ly_auth_note(client->auth, LY_AUTH_PUBLICKEY, "no passphrase was given");
         ly_auth_try_next(client);
         return;
     }
@@ -504,21 +545,25 @@ static void sign(LyClient *client)
     LyCandidate *candidate = auth->current;
     LyIdentity *identity = candidate->identity;
     LyBuf message = {0};
-    if (!candidate->agent && !(identity && can_sign(identity))) {
+    bool own = candidate->agent || candidate->signer;
+    if (!own && !(identity && can_sign(identity))) {
+        ly_auth_note(auth, LY_AUTH_PUBLICKEY, "the private half is not here");
         ly_auth_try_next(client);
         return;
     }
-    if (!candidate->agent && !identity->private_key) {
-        if (ly_auth_prompts_allowed(client) && ly_client_may_ask(client))
+    if (!own && !identity->private_key) {
+        if (ly_auth_prompts_allowed(client) && ly_client_may_ask(client)) {
             ask_passphrase(client);
-        else
+        } else {
+            ly_auth_note(auth, LY_AUTH_PUBLICKEY, "nobody could be asked for the passphrase");
             ly_auth_try_next(client);
+        }
         return;
     }
     if (!candidate->key) { /* it was hidden until now, so the server has not been asked */
         candidate->key = ly_key_ref(identity->private_key);
-        auth->tried[LY_AUTH_PUBLICKEY]++;
-        if (!choose_algorithm(client, candidate->key)) {
+        ly_auth_sent(auth, LY_AUTH_PUBLICKEY);
+        if (!ly_auth_choose_algorithm(client, candidate->key)) {
             ly_auth_try_next(client);
             return;
         }
@@ -528,49 +573,6 @@ static void sign(LyClient *client)
     if (candidate->agent)
         sign_by_agent(client, &message);
     else
-        sign_by_file(client, &message);
+        sign_by_key(client, &message);
     ly_buf_free(&message);
-}
-
-/* Hostbased: the host's own keys, which root alone can read. */
-
-static void host_text(const LyClient *client, LyBuf *host)
-{
-    ly_buf_add_format(host, "%s.", client->destination->local_host);
-}
-
-static void signed_hostbased(LyClient *client, LyBytes signature, const LyError *error)
-{
-    LyAuth *auth = client->auth;
-    LyBuf host = {0};
-    if (error->code != LY_OK) {
-        ly_auth_try_next(client);
-        return;
-    }
-    host_text(client, &host);
-    LyIdentity *identity = client->destination->host_keys.item[auth->host_key_next - 1];
-    ly_userauth_hostbased(userauth(client), ly_bytes_str(auth->algorithm), ly_key_blob(identity->private_key),
-                          ly_buf_bytes(&host), ly_bytes_str(client->destination->local_user), signature);
-    ly_buf_free(&host);
-}
-
-bool ly_auth_hostbased(LyClient *client)
-{
-    LyAuth *auth = client->auth;
-    const LyIdentities *keys = &client->destination->host_keys;
-    while (auth->host_key_next < keys->count) {
-        LyIdentity *identity = keys->item[auth->host_key_next++];
-        if (!identity->private_key || !choose_algorithm(client, identity->private_key))
-            continue;
-        LyBuf message = {0}, host = {0};
-        host_text(client, &host);
-        ly_userauth_hostbased_data(userauth(client), ly_bytes_str(auth->algorithm),
-                                   ly_key_blob(identity->private_key), ly_buf_bytes(&host),
-                                   ly_bytes_str(client->destination->local_user), &message);
-        auth->tried[LY_AUTH_HOSTBASED]++;
-        begin_sign(client, identity->private_key, auth->algorithm, &message, signed_hostbased);
-        ly_buf_free(&host);
-        return true;
-    }
-    return false;
 }

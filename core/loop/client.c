@@ -74,6 +74,7 @@ static void release_connection(LyClient *client)
     if (client->host_key)
         ly_key_unref(client->host_key);
     client->host_key = NULL;
+    client->host_key_open = false;
     ly_carrier_free(client->carrier);
     client->carrier = NULL;
     ly_client_release_way(client);
@@ -89,6 +90,9 @@ static void destroy(LyClient *client)
     release_connection(client);
     ly_client_drop_acceptors(client);
     ly_timer_free(client->timer);
+    for (size_t i = 0; i < client->attempt_count; i++)
+        ly_attempt_clear(&client->attempts[i]);
+    ly_free(client->attempts);
     ly_algorithms_clear(&client->algorithms);
     ly_destination_unref(client->destination);
     ly_free(client);
@@ -97,6 +101,13 @@ static void destroy(LyClient *client)
 void ly_client_enter(LyClient *client)
 {
     client->depth++;
+}
+
+void ly_client_enter_late(LyClient *client)
+{
+    ly_client_enter(client);
+    if (client->session && !client->ended)
+        ly_session_tick(client->session, ly_loop_now_us(client->loop));
 }
 
 void ly_client_leave(LyClient *client)
@@ -160,7 +171,7 @@ void ly_client_answer(LyClient *client, const char *answer)
     }
     LyClientAnswered answered = client->answered;
     client->answered = NULL;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     answered(client, answer);
     ly_client_flush(client);
     ly_client_leave(client);
@@ -252,10 +263,14 @@ static void session_closed(LyClient *client, const LyError *error)
 static void transport_event(LyClient *client, const LyTransportEvent *event)
 {
     ly_drive_log(client->drive, ly_client_log(client), client->destination->name, event);
+    if (client->events.transport && event->type != LY_TRANSPORT_HOST_KEY)
+        client->events.transport(client->events.user, event);
+    if (client->dead)
+        return;
     if (event->type == LY_TRANSPORT_HOST_KEY)
         ly_client_check_host_key(client, event->key);
     else if (event->type == LY_TRANSPORT_NEWKEYS && event->initial)
-        client->auth = ly_new(LyAuth);
+        client->auth = ly_auth_new(client);
 }
 
 static void connection_event(LyClient *client, const LyConnectionEvent *event)
@@ -266,6 +281,8 @@ static void connection_event(LyClient *client, const LyConnectionEvent *event)
     else if (event->type == LY_CHANNEL_OPEN_REQUEST && ly_client_open_requested(client, event))
         return;
     else if (event->type == LY_GLOBAL_REPLY && ly_client_global_replied(client, event))
+        return;
+    else if (event->type == LY_GLOBAL_REQUEST && ly_client_host_keys_announced(client, event))
         return;
     else if (client->events.event)
         client->events.event(client->events.user, event);
@@ -316,8 +333,8 @@ static void drive_closed(void *user, const LyError *error)
     ly_client_leave(client);
 }
 
-/* Of key exchange and sign-in. Returns how much of the former's connecting took already: ConnectTimeout is one
- * limit for both. */
+/* Of key exchange and sign-in. Returns how much of the former's connecting took already: ConnectTimeout is
+ * one limit for both. */
 static uint64_t choose_limits(LyClient *client, uint64_t now_us)
 {
     const LyDestination *destination = client->destination;

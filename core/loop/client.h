@@ -45,7 +45,7 @@ typedef struct LyAttempt {
     LyBytes local_host, local_user; /* HOSTBASED */
     const LyAgentTransport *agent;  /* AGENT: one of the application's own; NULL: the destination's */
 } LyAttempt;
-/* What has become of the sign-in so far. */
+/* What has become of the sign-in so far; `methods` live until the answer. */
 typedef struct LyNextAttempt {
     bool first;      /* nothing was tried yet: `methods` is empty */
     bool partial;    /* what was tried last was right, and the server wants more */
@@ -55,18 +55,22 @@ typedef struct LyNextAttempt {
 typedef struct LyClientEvents {
     /* Ask, then call ly_client_answer once, now or later. NULL: every question is refused (batch mode). */
     void (*ask)(void *user, const LyAsk *ask);
-    void (*ready)(void *user);                                 /* signed in */
+    void (*ready)(void *user); /* signed in */
     /* Channels without a function of their own and global requests, once ready. NULL: ly_client_refuse. */
     void (*event)(void *user, const LyConnectionEvent *event);
-    void (*iterated)(void *user);                              /* a batch of input was handled */
-    void (*banner)(void *user, LyBytes text);                  /* unescaped; NULL: dropped */
+    void (*iterated)(void *user);             /* a batch of input was handled */
+    void (*banner)(void *user, LyBytes text); /* unescaped; NULL: dropped */
     /* Ended, once; the client may be freed from here. `final`: sign-in refused, host key unknown, changed or
-     * revoked, no common algorithm: trying again is useless. The sentence names which methods were tried and
-     * which the server still offers. */
+     * revoked, no common algorithm: trying again is useless. The sentence names which methods were tried, why
+     * each failed, and which the server still offers ("sign-in to a@b failed: tried publickey (2 keys: not
+     * accepted), password (refused); the server still offers ..."), or the phase whose limit is over ("the
+     * key exchange with a@b port 22 timed out after 10 s"). */
     void (*closed)(void *user, const LyError *error, bool final);
     /* --- For applications with a mind of their own; each may be NULL. --- */
-    /* Is this the host's key? Answer with ly_client_host_key, now or later; known_hosts is not looked at and
-     * `ask` gets no LY_ASK_HOST_KEY. The key's signature was verified. Asked once, not at later exchanges. */
+    /* (Hops sign in as ssh(1) does, with `ask`.)
+     * Is this the host's key? Answer with ly_client_host_key, now or later; known_hosts is not looked at and
+     * `ask` gets no LY_ASK_HOST_KEY. The key's signature was verified, and RequiredRSASize and
+     * RevokedHostKeys were asked. Asked once, not at later exchanges. */
     void (*host_key)(void *user, LyKey *key);
     /* Which attempt next? Answer with ly_client_attempt or ly_client_give_up, now or later. NULL: the list of
      * ly_client_set_attempts, or else ssh(1)'s order. */
@@ -90,15 +94,16 @@ LyClient *ly_client_new(LyLoop *loop, LyDestination *destination, const LyClient
 /* Over a carrier made by the caller (owned by the client from now on). */
 LyClient *ly_client_new_over(LyLoop *loop, LyDestination *destination, LyCarrier *carrier,
                              const LyClientEvents *events);
-/* The attempts that are made, one after the other, in place of ssh(1)'s order; methods that the server does
- * not offer are passed over, and so is what cannot work (a key that does not sign). Copied, references taken.
- * To be said before the loop runs. */
+/* The attempts that are made, each once, in place of ssh(1)'s order; methods that the server does not offer
+ * are passed over, and so is what cannot work (a key that does not sign). After a partial success those that
+ * were passed over have their turn, and an agent's other keys. Copied, references taken. To be said before
+ * the loop runs. */
 void ly_client_set_attempts(LyClient *client, const LyAttempt *attempts, size_t count);
 /* Answers. Without effect when the question is not open. */
 void ly_client_host_key(LyClient *client, bool accept);
-void ly_client_attempt(LyClient *client, const LyAttempt *attempt);
+void ly_client_attempt(LyClient *client, const LyAttempt *attempt); /* copied, references taken */
 void ly_client_give_up(LyClient *client); /* closes with the sentence of what was tried */
-/* `count` as the request's prompt_count; NULL: this dialogue is given up. */
+/* `count` as the request's prompt_count, which may be 0; NULL: a dialogue that has prompts is given up. */
 void ly_client_respond(LyClient *client, const LyBytes *responses, size_t count);
 /* Sends DISCONNECT (BY_APPLICATION) if it can at once; no event comes afterwards. */
 void ly_client_free(LyClient *client);
@@ -115,15 +120,16 @@ LyAgentConnection *ly_client_agent(const LyClient *client, LyError *error);
 void ly_client_refuse(LyClient *client, const LyConnectionEvent *event);
 /* A global request (RFC 4254 section 4); `done` is called once with the server's answer, or with success
  * false when the connection ends first (before `closed`, or from within ly_client_free), or at once when
- * there is none; NULL: no reply is wanted. Once ready. `data` of an answer lives until `done` returns. Whoever
- * uses ly_global_request on the connection itself leaves the tags from 2^31 up to the client. */
+ * there is none; NULL: no reply is wanted. Once ready. `data` of an answer lives until `done` returns.
+ * Whoever uses ly_global_request on the connection itself leaves the tags from 2^31 up to the client. */
 typedef void (*LyGlobalDone)(void *user, bool success, LyBytes data);
 void ly_client_global_request(LyClient *client, LyBytes type, LyBytes data, LyGlobalDone done, void *user);
 /* The `done` of requests made with this `user` is not called any more. */
 void ly_client_forget_requests(LyClient *client, const void *user);
 /* Who takes channels that the server opens: asked in the order of registration, with the OPEN_REQUEST, until
- * one says that it is his (and then accepts or refuses, now or later); the rest goes to `event`, or is refused
- * when that is NULL. `acceptor` is the caller's and lives until it is removed or the client is freed. */
+ * one says that it is his (and then accepts or refuses, now or later); the rest goes to `event`, or is
+ * refused when that is NULL. `acceptor` is the caller's and lives until it is removed or the client is freed.
+ */
 typedef struct LyAcceptor {
     bool (*open_request)(void *user, const LyConnectionEvent *event);
     void *user;

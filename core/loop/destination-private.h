@@ -33,7 +33,7 @@ struct LyDestination {
     LyConfig *config;
     LyLog log;
     LyAgentTransport agent; /* request NULL: as configured */
-    char *host, *user; /* HostName and User in force */
+    char *host, *user;      /* HostName and User in force */
     uint16_t port;
     char *name;    /* "user@host port 22" */
     char *account; /* "user@host" */
@@ -47,14 +47,14 @@ struct LyDestination {
     LyIdentities identities;
     LyIdentities host_keys; /* for hostbased, when it is enabled and they can be read */
     LyDestination *jump;
-    char *proxy_command; /* expanded; NULL: none */
-    char *ident;         /* NULL: LY_IDENT */
-    uint16_t bind_port;  /* 0: any */
+    char *proxy_command;                                          /* expanded; NULL: none */
+    char *ident;                                                  /* NULL: LY_IDENT */
+    uint16_t bind_port;                                           /* 0: any */
     uint64_t connect_timeout_us, kex_timeout_us, auth_timeout_us; /* 0: as configured */
     uint64_t keepalive_us;                                        /* 0: ServerAliveInterval */
     bool any_vendor;
-    LyBytes password;    /* that worked, in secret memory; empty: none */
-    LyBytes response;    /* that worked for a single hidden prompt of keyboard-interactive */
+    LyBytes password; /* that worked, in secret memory; empty: none */
+    LyBytes response; /* that worked for a single hidden prompt of keyboard-interactive */
     char *response_prompt;
 };
 

@@ -226,10 +226,17 @@ void ly_destination_unref(LyDestination *destination)
     ly_config_free(destination->config);
     ly_secret_free((void *)destination->password.data);
     ly_secret_free((void *)destination->response.data);
-    char *texts[] = {destination->host,          destination->user,           destination->name,
-                     destination->account,       destination->local_user,     destination->local_host,
-                     destination->home,          destination->shell,          destination->known_hosts_file,
-                     destination->proxy_command, destination->response_prompt,
+    char *texts[] = {destination->host,
+                     destination->user,
+                     destination->name,
+                     destination->account,
+                     destination->local_user,
+                     destination->local_host,
+                     destination->home,
+                     destination->shell,
+                     destination->known_hosts_file,
+                     destination->proxy_command,
+                     destination->response_prompt,
                      destination->ident};
     for (size_t i = 0; i < LY_COUNT(texts); i++)
         ly_free(texts[i]);

@@ -196,7 +196,7 @@ static void open_failed(LyProgram *program, const LyConnectionEvent *event)
                      "servers limit that (sshd: MaxSessions)",
                      words, others);
     else
-        ly_error_set(&error, LY_ERROR_UNSUPPORTED, "the server refused to open a session: %s", words);
+        ly_error_set(&error, LY_ERROR_LIMIT, "the server refused to open a session: %s", words);
     tell_closed(program, &error);
 }
 
@@ -280,7 +280,8 @@ static void channel_closed(LyProgram *program)
     LyError error = {0};
     program->channel = NULL;
     if (program->state != STATE_RUNNING)
-        ly_error_set(&error, LY_ERROR_DISCONNECT, "the server closed the session before anything was started");
+        ly_error_set(&error, LY_ERROR_DISCONNECT,
+                     "the server closed the session before anything was started");
     tell_closed(program, error.code == LY_OK ? NULL : &error);
 }
 
@@ -338,10 +339,8 @@ LyProgram *ly_program_new(LyClient *client, const LyProgramOptions *options, con
         return NULL;
     }
     LyProgram *program = ly_new(LyProgram);
-    LyChannelOptions channel = {.window = options->window,
-                                .max_window = options->max_window,
-                                .func = channel_event,
-                                .user = program};
+    LyChannelOptions channel = {
+        .window = options->window, .max_window = options->max_window, .func = channel_event, .user = program};
     program->channel = ly_channel_open(connection, LY_BYTES("session"), (LyBytes){0}, &channel);
     if (!program->channel) {
         ly_error_set(error, LY_ERROR_LIMIT, "too many channels are open on the connection to %s",

@@ -44,8 +44,8 @@ typedef struct LyProgramEvents { /* any may be NULL */
     /* The end, once; the program may be freed from here. `error`: NULL when the channel was closed in order
      * (`end` says how the program ended, if the server told); else why it could not be started ("the server
      * refused to open a session: open failed; it has 10 of this connection already, and servers limit that
-     * (sshd: MaxSessions)", "the server refused the subsystem \"netconf\"") or that the connection ended. Views
-     * in `end` live until the program is freed. */
+     * (sshd: MaxSessions)", "the server refused the subsystem \"netconf\"") or that the connection ended.
+     * Views in `end` live until the program is freed. */
     void (*closed)(void *user, const LyProgramEnd *end, const LyError *error);
     void *user;
 } LyProgramEvents;

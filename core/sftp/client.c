@@ -226,6 +226,8 @@ static void reply_received(LySftpClient *client, uint8_t type, LyBytes body)
     ly_log(&client->options.log, LY_LOG_TRACE, "SFTP: received %s %u (%s), %zu bytes",
            ly_sftp_message_name(type), id,
            reply.type == LY_SFTP_REPLY_STATUS ? ly_sftp_status_name(reply.status) : "OK", body.len + 1);
+    if (reply.type == LY_SFTP_REPLY_HANDLE && !request->done) /* nobody else would close it */
+        ly_sftp_close(client, reply.handle, NULL, NULL);
     complete(client, request, &reply);
 }
 
@@ -448,6 +450,11 @@ const LySftpLimits *ly_sftp_client_limits(const LySftpClient *client)
 size_t ly_sftp_client_pending_len(const LySftpClient *client)
 {
     return ly_sftp_outbox_len(&client->outbox);
+}
+
+bool ly_sftp_client_is_closed(const LySftpClient *client)
+{
+    return client->closed;
 }
 
 uint32_t ly_sftp_client_outstanding(const LySftpClient *client)

@@ -102,6 +102,7 @@ void ly_sftp_client_closed(LySftpClient *client);
 bool ly_sftp_client_has(const LySftpClient *client, unsigned extension /* LY_SFTP_EXTENSION_* */);
 const LySftpLimits *ly_sftp_client_limits(const LySftpClient *client);
 size_t ly_sftp_client_pending_len(const LySftpClient *client);   /* bytes that the sink has not taken yet */
+bool ly_sftp_client_is_closed(const LySftpClient *client);       /* it takes no request any more */
 uint32_t ly_sftp_client_outstanding(const LySftpClient *client); /* requests without a reply */
 
 /* Requests. Each returns an id that is never 0, or 0 when it was refused because the client is closed,
@@ -113,7 +114,8 @@ LySftpId ly_sftp_open(LySftpClient *client, LyBytes path, uint32_t pflags,
 LySftpId ly_sftp_close(LySftpClient *client, LyBytes handle, LySftpDone done, void *user);
 /* Reads up to `len` bytes straight into `buffer`, which must live until `done`; a reply longer than `len`
  * ends the session. May come back shorter than asked: that is not the end of the file. The end is STATUS
- * SSH_FX_EOF. */
+ * SSH_FX_EOF. Several reads may share a buffer: a reply fills it and is completed before the next reply
+ * begins, so whoever uses the bytes in `done` needs only one. */
 LySftpId ly_sftp_read(LySftpClient *client, LyBytes handle, uint64_t offset, uint32_t len, void *buffer,
                       LySftpDone done, void *user);
 /* `data` is handed to the sink at once; only what the sink does not take is copied, so it need not live
@@ -155,7 +157,7 @@ LySftpId ly_sftp_users_groups(LySftpClient *client, const uint32_t *uids, size_t
 LySftpId ly_sftp_extended(LySftpClient *client, LyBytes name, LyBytes payload, LySftpDone done, void *user);
 
 /* Forgets who asked: the reply will be dropped when it comes (a READ's buffer is not written from now on; the
- * bytes are discarded). `done` is not called. */
+ * bytes are discarded; a handle that it brings is closed). `done` is not called. */
 void ly_sftp_cancel(LySftpClient *client, LySftpId id);
 
 #endif

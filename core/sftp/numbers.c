@@ -1,5 +1,7 @@
 #include "sftp/numbers.h"
 
+#include "base/bytes.h"
+
 #define CASE_ROW(name, number)                                                                               \
     case number:                                                                                             \
         return #name;
@@ -20,4 +22,12 @@ const char *ly_sftp_status_name(unsigned code)
     default:
         return "?";
     }
+}
+
+const char *ly_sftp_status_text(unsigned code)
+{
+    static const char *const texts[] = {"Success",           "End of file",     "No such file",
+                                        "Permission denied", "Failure",         "Bad message",
+                                        "No connection",     "Connection lost", "Operation unsupported"};
+    return code < LY_COUNT(texts) ? texts[code] : "Unknown error";
 }

@@ -27,6 +27,8 @@ enum { LY_SFTP_STATUSES(LY_ENUM_ROW) };
 /* Trace names: "SSH_FXP_OPEN", "SSH_FX_EOF"; "?" for others. */
 const char *ly_sftp_message_name(unsigned type);
 const char *ly_sftp_status_name(unsigned code);
+/* What people read when the server sent no text: "No such file"; "Unknown error" for others. */
+const char *ly_sftp_status_text(unsigned code);
 
 enum { /* pflags of SSH_FXP_OPEN */
        SSH_FXF_READ = 1,

@@ -8,14 +8,6 @@
 #define NAMES_MAX                                                                                            \
     ((size_t)64 * 1024) /* a listing's packet: some 500 names, and no client has trouble with the size */
 
-static const char *status_text(uint32_t status)
-{
-    static const char *const texts[] = {"Success",           "End of file",     "No such file",
-                                        "Permission denied", "Failure",         "Bad message",
-                                        "No connection",     "Connection lost", "Operation unsupported"};
-    return status < LY_COUNT(texts) ? texts[status] : "Unknown error";
-}
-
 static LySftpServerJob *job_of(LySftpRequest *request)
 {
     return ly_container_of(request, LySftpServerJob, request);
@@ -47,7 +39,7 @@ static void end(LySftpServerJob *job, LyBytes data)
 void ly_sftp_reply_status(LySftpRequest *request, uint32_t status, const char *message)
 {
     LySftpServerJob *job = begin(request, SSH_FXP_STATUS);
-    LyBytes text = ly_bytes_slice(ly_bytes_str(message ? message : status_text(status)), 0, 4096);
+    LyBytes text = ly_bytes_slice(ly_bytes_str(message ? message : ly_sftp_status_text(status)), 0, 4096);
     ly_put_u32(&job->reply, status);
     ly_put_string(&job->reply, text);
     ly_put_string(&job->reply, (LyBytes){0}); /* language tag */

@@ -36,6 +36,15 @@ struct LyUserauthClient {
     size_t banner_count, banner_bytes, partial_count, round_count;
 };
 
+/* The bytes may be those that the buffer holds. */
+static void keep(LyBuf *buf, LyBytes bytes)
+{
+    LyBuf copy = {0};
+    ly_buf_add(&copy, bytes);
+    ly_buf_free(buf);
+    *buf = copy;
+}
+
 static void send_request(LyUserauthClient *auth, LyBuf *payload)
 {
     ly_transport_send_buf(auth->transport, payload);
@@ -73,6 +82,11 @@ void ly_userauth_client_free(LyUserauthClient *auth)
     ly_buf_free(&auth->algorithm);
     ly_buf_free(&auth->key_blob);
     ly_free(auth);
+}
+
+void ly_userauth_client_set_user(LyUserauthClient *auth, LyBytes user)
+{
+    keep(&auth->user, user);
 }
 
 bool ly_userauth_client_is_waiting(const LyUserauthClient *auth)
@@ -139,15 +153,6 @@ void ly_userauth_password_change(LyUserauthClient *auth, LyBytes old_password, L
     ly_put_string(&payload, old_password);
     ly_put_string(&payload, new_password);
     send_request(auth, &payload);
-}
-
-/* The bytes may be those that the buffer holds. */
-static void keep(LyBuf *buf, LyBytes bytes)
-{
-    LyBuf copy = {0};
-    ly_buf_add(&copy, bytes);
-    ly_buf_free(buf);
-    *buf = copy;
 }
 
 void ly_userauth_publickey_probe(LyUserauthClient *auth, LyBytes algorithm, LyBytes key_blob)

@@ -10,6 +10,9 @@ typedef struct LyUserauthClient LyUserauthClient;
 /* Sends SERVICE_REQUEST "ssh-userauth". `user` is copied. */
 LyUserauthClient *ly_userauth_client_new(LyTransport *transport, LyBytes user);
 void ly_userauth_client_free(LyUserauthClient *auth);
+/* Who signs in by the attempts that follow (copied). RFC 4252 section 5: with another user the server starts
+ * anew. To be said in the caller's turn. */
+void ly_userauth_client_set_user(LyUserauthClient *auth, LyBytes user);
 
 typedef struct LyPrompt {
     LyBytes text;

@@ -136,7 +136,7 @@ succeeds encrypted-key-second-answer t_locked_retry
 t_locked_limit() {
     answers wrong wrong wrong wrong
     attempt 254 "${base[@]}" -o NumberOfPasswordPrompts=2 -p "$port_a" -i "$dir/locked" 127.0.0.1 'echo hello' && asked 2 &&
-        says 'failed: tried publickey (1 key)'
+        says 'failed: tried publickey (1 key'
 }
 succeeds encrypted-key-prompts-limited t_locked_limit
 t_locked_unwanted() {
@@ -196,7 +196,7 @@ t_identities_only() {
 succeeds identities-only t_identities_only
 t_identities_only_none() {
     SSH_AUTH_SOCK=$agent attempt 254 "${with_agent[@]}" -o IdentitiesOnly=yes -i "$dir/stranger.pub" -p "$port_a" 127.0.0.1 'echo hello' &&
-        says 'tried publickey (1 key)'
+        says 'tried publickey (1 key'
 }
 succeeds identities-only-filters t_identities_only_none
 t_preferred() { # a key that is configured too goes before the agent's others
@@ -244,9 +244,9 @@ if /usr/bin/python3 -c 'import asyncssh' 2>/dev/null; then
     t_password_limit() {
         answers one two three four
         attempt 254 "${by_hand[@]}" -o NumberOfPasswordPrompts=2 -l simple 127.0.0.1 x && asked 2 &&
-            says 'sign-in to simple@127.0.0.1 failed: tried password; the server still offers' &&
+            says 'sign-in to simple@127.0.0.1 failed: tried password (refused); the server still offers' &&
             answers one two three four five six seven eight &&
-            attempt 254 "${by_hand[@]}" -l pam 127.0.0.1 x && asked 3 && says 'tried keyboard-interactive;'
+            attempt 254 "${by_hand[@]}" -l pam 127.0.0.1 x && asked 3 && says 'tried keyboard-interactive (refused);'
     }
     succeeds password-prompts-limited t_password_limit
     t_password_off() {
@@ -319,7 +319,7 @@ succeeds two-keys-in-turn t_two
 # --- failed sign-in
 t_failed() {
     attempt 254 "${base[@]}" -p "$port_a" -i "$dir/stranger" -i "$dir/stranger2" 127.0.0.1 true &&
-        says "sign-in to $user@127.0.0.1 failed: tried publickey (2 keys); the server still offers publickey"
+        says "sign-in to $user@127.0.0.1 failed: tried publickey (2 keys: not accepted); the server still offers publickey"
 }
 succeeds failed-sign-in-sentence t_failed
 t_tries() {
