@@ -3,6 +3,7 @@
 #define KEYS_REMOTE_H
 
 #include "loop/client.h"
+#include "loop/prompt.h"
 #include "sftp/client.h"
 #include "tool.h"
 
