@@ -518,7 +518,8 @@ static bool mine_start(void *user, LyServer *server, LyServerChannel *channel, c
     if (start->kind != LY_START_EXEC || !ly_bytes_is(start->command, "mine"))
         return false;
     g_assert_true(ly_server_channel_server(channel) == server);
-    g_assert_true(ly_server_channel_pty(channel, &pty) && pty.columns == 80 && ly_bytes_is(pty.term, "vt100"));
+    g_assert_true(ly_server_channel_pty(channel, &pty) && pty.columns == 80 &&
+                  ly_bytes_is(pty.term, "vt100"));
     g_assert_true(ly_server_channel_env(channel, 1, &name, &value) && ly_bytes_is(name, "LC_B") &&
                   ly_bytes_is(value, "2=2"));
     g_assert_false(ly_server_channel_env(channel, 2, &name, &value));
@@ -562,7 +563,8 @@ static bool see_forced(void *user, LyServer *server, LyServerChannel *channel, c
                        const LyConnectionEvent *event)
 {
     Rig *rig = user;
-    g_assert_true(start->forced && start->kind == LY_START_EXEC && ly_bytes_is(start->command, "echo forced"));
+    g_assert_true(start->forced && start->kind == LY_START_EXEC &&
+                  ly_bytes_is(start->command, "echo forced"));
     g_assert_true(ly_bytes_is(start->original, "rm -rf x"));
     rig->step++;
     return false;
@@ -613,10 +615,11 @@ static void test_defect_2_exec(void)
     rig_init(&rig);
     rig.hold = true;
     rig_session(&rig);
-    ly_channel_exec(rig.channel,
-                    LY_BYTES("head -c 5242880 /dev/zero | tr '\\0' o & head -c 5242880 /dev/zero | tr '\\0' e "
-                             ">&2; wait; exit 5"),
-                    0);
+    ly_channel_exec(
+        rig.channel,
+        LY_BYTES("head -c 5242880 /dev/zero | tr '\\0' o & head -c 5242880 /dev/zero | tr '\\0' e "
+                 ">&2; wait; exit 5"),
+        0);
     ly_drive_wake(rig.client);
     run_defect_2(&rig);
     assert_whole(&rig.out, 'o');
