@@ -21,6 +21,10 @@ struct _LyGChannel {
     GError *error;          /* how the connection ended; NULL: the channel was closed in order */
     GSList *waiting;        /* LyGOperation */
 };
+typedef struct Opening {
+    LyGOperation operation;
+    LyGChannel *channel;
+} Opening;
 typedef struct _LyGChannelClass {
     GIOStreamClass parent;
 } LyGChannelClass;
@@ -297,6 +301,8 @@ LyGChannel *ly_gchannel_new(const LyGChannelOwner *owner, LyGOperation *opening)
     g_object_ref(owner->object);
     ly_gloop_ref(owner->loop);
     self->opening = opening;
+    if (opening)
+        ((Opening *)opening)->channel = self;
     self->in = ly_ginput_new(owner->loop, &input_from, self);
     self->err = ly_ginput_new(owner->loop, &input_from, self);
     self->out = ly_goutput_new(owner->loop, &output_to, self);
@@ -318,9 +324,54 @@ void ly_gchannel_set_channel(LyGChannel *self, LyChannel *raw)
     ly_list_append(self->owner.channels, &self->link);
 }
 
-void ly_gchannel_forget_opening(LyGChannel *self)
+/* Opening. */
+
+static void stop_opening(LyGOperation *operation)
 {
-    self->opening = NULL;
+    ((Opening *)operation)->channel->opening = NULL;
+}
+
+static void clear_opening(LyGOperation *operation)
+{
+    Opening *opening = (Opening *)operation;
+    if (opening->channel)
+        g_object_unref(opening->channel);
+}
+
+LyGOperation *ly_gchannel_opening_new(LyGLoop *loop, gpointer source, gpointer tag, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer user_data)
+{
+    LyGOperation *operation =
+        ly_goperation_new(sizeof(Opening), loop, source, tag, stop_opening, cancellable, callback, user_data);
+    if (operation)
+        operation->clear = clear_opening;
+    return operation;
+}
+
+void ly_gchannel_opening_fail(LyGOperation *operation, const LyError *error)
+{
+    Opening *opening = (Opening *)operation;
+    if (opening->channel)
+        opening->channel->opening = NULL;
+    ly_goperation_fail(operation, error);
+}
+
+void ly_gchannel_open(LyGChannel *self, LyGOperation *opening, LyConnection *connection, const char *type,
+                      LyBytes data)
+{
+    LyError error = {0};
+    LyChannelOptions options = {.func = ly_gchannel_event, .user = self};
+    LyChannel *raw = self ? ly_channel_open(connection, ly_bytes_str(type), data, &options) : NULL;
+    if (raw) {
+        ly_gchannel_set_channel(self, raw);
+        flush(self);
+        return;
+    }
+    if (self)
+        ly_error_set(&error, LY_ERROR_LIMIT, "too many channels are open on the connection");
+    else
+        ly_error_set(&error, LY_ERROR_DISCONNECT, "there is no connection to open a channel on");
+    ly_gchannel_opening_fail(opening, &error);
 }
 
 /* In the loop's thread. */

@@ -1,24 +1,7 @@
 #include "connection/forward.h"
 #include "glib/client-private.h"
 
-typedef struct Opening {
-    LyGOperation operation;
-    LyGChannel *channel;
-} Opening;
-
 static char channel_tag;
-
-static void stop_opening(LyGOperation *operation)
-{
-    ly_gchannel_forget_opening(((Opening *)operation)->channel);
-}
-
-static void clear_opening(LyGOperation *operation)
-{
-    Opening *opening = (Opening *)operation;
-    if (opening->channel)
-        g_object_unref(opening->channel);
-}
 
 static void flush(void *user)
 {
@@ -37,64 +20,43 @@ LyGChannelOwner ly_gclient_owner(LyGClient *self)
 }
 
 /* NULL: the callback is on its way. */
-static Opening *begin(LyGClient *self, GCancellable *cancellable, GAsyncReadyCallback callback,
-                      gpointer user_data)
+static LyGOperation *begin(LyGClient *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer user_data)
 {
     LyError error = {0};
-    if (!ly_gclient_connection(self, &error)) {
-        ly_gclient_fail(self, &channel_tag, &error, callback, user_data);
-        return NULL;
-    }
-    Opening *opening = ly_goperation_new(sizeof *opening, self->loop, self, &channel_tag, stop_opening, cancellable,
-                                         callback, user_data);
-    if (!opening)
-        return NULL;
-    LyGChannelOwner owner = ly_gclient_owner(self);
-    opening->operation.clear = clear_opening;
-    opening->channel = ly_gchannel_new(&owner, &opening->operation);
-    return opening;
-}
-
-static void fail(Opening *opening, const LyError *error)
-{
-    ly_gchannel_forget_opening(opening->channel);
-    ly_goperation_fail(&opening->operation, error);
+    if (ly_gclient_connection(self, &error))
+        return ly_gchannel_opening_new(self->loop, self, &channel_tag, cancellable, callback, user_data);
+    ly_gclient_fail(self, &channel_tag, &error, callback, user_data);
+    return NULL;
 }
 
 void ly_gclient_run_async(LyGClient *self, const LyProgramOptions *options, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer user_data)
 {
     LyError error = {0};
-    Opening *opening = begin(self, cancellable, callback, user_data);
+    LyGOperation *opening = begin(self, cancellable, callback, user_data);
     if (!opening)
         return;
+    LyGChannelOwner owner = ly_gclient_owner(self);
+    LyGChannel *channel = ly_gchannel_new(&owner, opening);
     LyProgramEvents events = ly_gchannel_program_events;
-    events.user = opening->channel;
+    events.user = channel;
     LyProgram *program = ly_program_new(self->client, options, &events, &error);
     if (program)
-        ly_gchannel_set_program(opening->channel, program, options->window);
+        ly_gchannel_set_program(channel, program, options->window);
     else
-        fail(opening, &error);
+        ly_gchannel_opening_fail(opening, &error);
 }
 
 void ly_gclient_open_async(LyGClient *self, const char *type, LyBytes data, GCancellable *cancellable,
                            GAsyncReadyCallback callback, gpointer user_data)
 {
-    LyError error = {0};
-    Opening *opening = begin(self, cancellable, callback, user_data);
+    LyGOperation *opening = begin(self, cancellable, callback, user_data);
     if (!opening)
         return;
-    LyChannelOptions options = {.func = ly_gchannel_event, .user = opening->channel};
-    LyConnection *connection = ly_session_connection(ly_client_session(self->client));
-    LyChannel *raw = ly_channel_open(connection, ly_bytes_str(type), data, &options);
-    if (raw) {
-        ly_gchannel_set_channel(opening->channel, raw);
-        ly_client_flush(self->client);
-        return;
-    }
-    ly_error_set(&error, LY_ERROR_LIMIT, "too many channels are open on the connection to %s",
-                 ly_destination_name(self->destination));
-    fail(opening, &error);
+    LyGChannelOwner owner = ly_gclient_owner(self);
+    ly_gchannel_open(ly_gchannel_new(&owner, opening), opening,
+                     ly_session_connection(ly_client_session(self->client)), type, data);
 }
 
 void ly_gclient_open_tcp_async(LyGClient *self, const char *host, guint16 port, GCancellable *cancellable,

@@ -66,8 +66,17 @@ static void gate_finalize(GSource *source)
     g_object_unref(((GateSource *)source)->stream);
 }
 
-static GSourceFuncs gate_funcs = {
-    .prepare = gate_prepare, .check = gate_check, .dispatch = gate_dispatch, .finalize = gate_finalize};
+static gboolean no_callback(gpointer user_data)
+{
+    return G_SOURCE_CONTINUE;
+}
+
+/* A child source must be able to have a callback, although it has nothing to tell. */
+static GSourceFuncs gate_funcs = {.prepare = gate_prepare,
+                                  .check = gate_check,
+                                  .dispatch = gate_dispatch,
+                                  .finalize = gate_finalize,
+                                  .closure_callback = no_callback};
 
 GSource *ly_ggate_source(LyGGate *gate, LyGGateOpen is_open, gpointer stream, GCancellable *cancellable)
 {

@@ -25,7 +25,7 @@ static void delivery_free(gpointer data)
 }
 
 /* GTask itself would call back from within the core's callbacks. Takes the task and the error. */
-static void send(GTask *task, gpointer result, GDestroyNotify destroy, GError *error)
+static void deliver_later(GTask *task, gpointer result, GDestroyNotify destroy, GError *error)
 {
     Delivery *delivery = ly_new(Delivery);
     GSource *source = g_idle_source_new();
@@ -49,7 +49,7 @@ static void end(LyGOperation *operation, gpointer result, GDestroyNotify destroy
     }
     if (operation->clear)
         operation->clear(operation);
-    send(operation->task, result, destroy, error);
+    deliver_later(operation->task, result, destroy, error);
     ly_gloop_unref(operation->loop);
     ly_free(operation);
 }
@@ -72,7 +72,7 @@ gpointer ly_goperation_new(size_t len, LyGLoop *loop, gpointer source, gpointer 
     /* what was finished before it was cancelled is handed over */
     g_task_set_check_cancellable(task, FALSE);
     if (g_cancellable_is_cancelled(cancellable)) {
-        send(task, NULL, NULL, cancelled());
+        deliver_later(task, NULL, NULL, cancelled());
         return NULL;
     }
     LyGOperation *operation = ly_alloc(len);

@@ -1,6 +1,7 @@
 #include "glib/stream-carrier.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include "glib/glib-private.h"
