@@ -32,7 +32,7 @@ static void show(Helper *helper, const char *text)
     g_dbus_connection_call(helper->session, "org.freedesktop.Notifications", "/org/freedesktop/Notifications",
                            "org.freedesktop.Notifications", "Notify",
                            g_variant_new("(susssasa{sv}i)", "lanyard-agent", 0u, "dialog-password",
-                                         "SSH key used", body, &actions, &hints, -1),
+                                         "SSH key", body, &actions, &hints, -1),
                            NULL, G_DBUS_CALL_FLAGS_NONE, 5000, NULL, NULL, NULL);
     g_free(body);
 }

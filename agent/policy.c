@@ -99,7 +99,7 @@ static bool begin_rule(Policy *policy, LyBytes name, LyError *error)
             "not [%s]",
             LY_PRINTABLE(name));
     for (size_t i = 0; i < policy->count; i++)
-        if (ly_bytes_is(name, policy->rules[i].fingerprint))
+        if (memcmp(name.data, policy->rules[i].fingerprint, name.len) == 0) /* all are of one length */
             return ly_error_set(error, LY_ERROR_INVALID, "the section [%s] stands there twice",
                                 LY_PRINTABLE(name));
     if (policy->count == RULES_MAX)

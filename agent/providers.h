@@ -16,6 +16,8 @@ typedef struct ProvidersOptions {
     Ask *ask;
     const LyLog *log;
     uint64_t timeout_us; /* for each thing that a module is asked; a touch and a PIN pad take their time */
+    /* Told when a security key waits to be touched, for notifications; NULL: nobody is. */
+    void (*touch)(void *user, const char *text);
     /* Follows each answer that was given to the agent from the loop. */
     void (*answered)(void *user);
     void *user;

@@ -209,7 +209,8 @@ static void was_signed(void *user, uint64_t id, LyBytes signature, const LyError
     Serve *serve = user;
     work_tell_failure(&serve->log, "no signature could be made", error);
     ly_agent_answer_sign(serve->agent, id, signature);
-    ly_loop_defer(serve->loop, &serve->settle);
+    if (!serve->settling) /* from the other thread */
+        ly_loop_defer(serve->loop, &serve->settle);
 }
 
 static void tell_used(Serve *serve, const LyAgentEvent *event)
@@ -319,6 +320,12 @@ static void settle(void *user)
     serve_settle(user);
 }
 
+static void tell_touch(void *user, const char *text)
+{
+    const Serve *serve = user;
+    serve->used(serve->user, text);
+}
+
 Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
 {
     Serve *serve = ly_new(Serve);
@@ -345,6 +352,7 @@ Serve *serve_new(LyLoop *loop, LyCrypto *crypto, const ServeOptions *options)
                                                          .log = &serve->log,
                                                          .timeout_us = options->provider_timeout_us,
                                                          .answered = settle,
+                                                         .touch = options->used ? tell_touch : NULL,
                                                          .user = serve});
     serve->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     serve->timer_watch = ly_watch_new(loop, serve->timer, LY_READABLE, timer_ready, serve);

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "module.h"
 
-#define CLOSING_S 10 /* for a module that does not come back from being unloaded */
+#define CLOSING_S 10 /* for a module that does not come back from what it does, or from logging out */
 
 void reply_done(LyBuf *reply, const char *note)
 {
@@ -128,6 +128,11 @@ static bool serve_one(Helper *helper, int fd)
     return transfer(fd, reply.data, reply.len, true);
 }
 
+static void agent_gone(int number)
+{
+    alarm(CLOSING_S);
+}
+
 /* The protocol's descriptor is moved away, because modules print to stdout and read from stdin. */
 static int take_socket(void)
 {
@@ -147,10 +152,11 @@ int main(int argc, char **argv)
         fprintf(stderr, PROVIDER_PROGRAM " is started by lanyard-agent\n");
         return 2;
     }
-    /* PINs pass through here; and nobody is left to end a module that hangs when the agent is gone. */
+    /* PINs pass through here; and once the agent is gone, nobody else ends a module that hangs. */
     prctl(PR_SET_DUMPABLE, 0);
     setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigaction(SIGHUP, &(struct sigaction){.sa_handler = agent_gone, .sa_flags = SA_RESTART}, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGHUP);
     int fd = take_socket();
     Helper helper = {.is_sk = is_sk, .path = argv[2], .crypto = ly_crypto_new(0, &error)};
     if (fd < 0 || !helper.crypto) {

@@ -74,6 +74,7 @@ struct LyConnection {
     LyChannel *gone;    /* freed when the next event is asked for */
     LyAskedRing asked;
     LyOwedRing owed;
+    LyBuf *owed_data; /* of the replies that wait behind others, as many as `owed` has room for; NULL: none */
     bool no_more_sessions;
     bool sent_forward, sent_x11, sent_agent; /* what we asked for, so that the peer may open such channels */
     uint64_t heard_us, keepalive_us;         /* when the peer was last heard; when the last keepalive left */
@@ -111,6 +112,8 @@ bool ly_global_failure_received(LyConnection *connection, LyReader *reader, LyCo
 
 /* requests.c */
 void ly_asked_free(LyAskedRing *ring);
+/* What is owed leaves now: FAILURE for what the application did not answer. */
+void ly_channel_settle_replies(LyChannel *channel);
 void ly_keepalive_send(LyConnection *connection);
 
 /* window.c: the windows of a new channel; `options` may be NULL. */

@@ -47,6 +47,9 @@ void ly_connection_free(LyConnection *connection)
         ly_channel_free(channel);
     ly_slots_free(&connection->channels);
     ly_asked_free(&connection->asked);
+    for (uint32_t i = 0; connection->owed_data && i < connection->owed.room; i++)
+        ly_buf_free(&connection->owed_data[i]);
+    ly_free(connection->owed_data);
     ly_free(connection->owed.item);
     ly_free(connection);
 }

@@ -91,17 +91,24 @@ void ly_channel_refuse(LyChannel *channel, uint32_t reason, const char *descript
  * or after eof/close. */
 size_t ly_channel_send(LyChannel *channel, const LyBytes *parts, size_t count);
 size_t ly_channel_send_stderr(LyChannel *channel, const LyBytes *parts, size_t count);
+/* How many bytes ly_channel_send would take now, or nearly; 0: LY_CHANNEL_WINDOW comes when there is room. So
+ * that whoever fetches bytes to send fetches no more than leave at once. */
+size_t ly_channel_room(LyChannel *channel);
 /* `len` bytes of DATA or STDERR events are dealt with: the window may open again (adjusts leave in big
  * steps). */
 void ly_channel_consumed(LyChannel *channel, size_t len);
 void ly_channel_eof(LyChannel *channel);
-/* Sends CLOSE (once); CLOSED comes when the peer's arrived. What still arrives for the channel is dropped and
- * not reported. Before OPENED: CLOSE leaves with the confirmation, and CLOSED or OPEN_FAILED comes then. */
+/* Sends CLOSE (once), and before it FAILURE to requests that were not answered; CLOSED comes when the peer's
+ * arrived. What still arrives for the channel is dropped and not reported. Before OPENED: CLOSE leaves with the
+ * confirmation, and CLOSED or OPEN_FAILED comes then. */
 void ly_channel_close(LyChannel *channel);
 /* A channel request; with want_reply a LY_CHANNEL_REPLY with this tag follows, or CLOSED. Nothing before
  * OPENED/accept or after close. */
 void ly_channel_request(LyChannel *channel, LyBytes type, bool want_reply, uint32_t tag, LyBytes data);
+/* The answer to the oldest request that has none; and to the newest (the one whose event is being dealt
+ * with), which leaves when those before it were answered. */
 void ly_channel_reply(LyChannel *channel, bool success);
+void ly_channel_reply_last(LyChannel *channel, bool success);
 /* Convenience over ly_channel_request, want_reply = true: exec, subsystem, shell; env and window-change
  * without reply. */
 void ly_channel_exec(LyChannel *channel, LyBytes command, uint32_t tag);
@@ -121,9 +128,10 @@ void ly_channel_set_func(LyChannel *channel, LyChannelFunc func, void *user);
 LyBytes ly_channel_type(const LyChannel *channel);
 bool ly_channel_is_open(const LyChannel *channel);
 
-/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answer
- * to the oldest of the peer's. */
+/* RFC 4254 section 4: a request outside of channels, whose LY_GLOBAL_REPLY brings `tag` back, and the answers
+ * to the oldest and to the newest of the peer's, as with channels. */
 void ly_global_request(LyConnection *connection, LyBytes type, bool want_reply, uint32_t tag, LyBytes data);
 void ly_global_reply(LyConnection *connection, bool success, LyBytes data);
+void ly_global_reply_last(LyConnection *connection, bool success, LyBytes data);
 
 #endif

@@ -142,11 +142,28 @@ static void flush_channel_replies(LyChannel *channel)
         send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
 }
 
+void ly_channel_settle_replies(LyChannel *channel)
+{
+    LyOwedRing *ring = &channel->owed;
+    for (; ring->count; owed_pop(ring))
+        send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
+}
+
 static void flush_global_replies(LyConnection *connection)
 {
     LyOwedRing *ring = &connection->owed;
-    for (; ring->count && ring->item[ring->head] != LY_OWED_BY_APPLICATION; owed_pop(ring))
-        send_global_reply(connection, ring->item[ring->head] == LY_OWED_SUCCESS, (LyBytes){0});
+    for (; ring->count && ring->item[ring->head] != LY_OWED_BY_APPLICATION; owed_pop(ring)) {
+        LyBuf *data = connection->owed_data ? &connection->owed_data[ring->head] : &(LyBuf){0};
+        send_global_reply(connection, ring->item[ring->head] == LY_OWED_SUCCESS, ly_buf_bytes(data));
+        ly_buf_free(data);
+    }
+}
+
+/* What is owed to the newest request; NULL when it was answered. */
+static uint8_t *owed_last(LyOwedRing *ring)
+{
+    uint8_t *last = &ring->item[(ring->head + ring->count + ring->room - 1) % ring->room];
+    return ring->count && *last == LY_OWED_BY_APPLICATION ? last : NULL;
 }
 
 /* ---- channel requests ---- */
@@ -254,6 +271,15 @@ void ly_channel_reply(LyChannel *channel, bool success)
     flush_channel_replies(channel);
 }
 
+void ly_channel_reply_last(LyChannel *channel, bool success)
+{
+    uint8_t *last = channel->state == LY_CHANNEL_ESTABLISHED ? owed_last(&channel->owed) : NULL;
+    if (!last)
+        return;
+    *last = success ? LY_OWED_SUCCESS : LY_OWED_FAILURE;
+    flush_channel_replies(channel);
+}
+
 static bool channel_reply_received(LyConnection *connection, LyReader *reader, const char *message,
                                    bool success, LyConnectionEvent *event)
 {
@@ -336,6 +362,21 @@ void ly_global_reply(LyConnection *connection, bool success, LyBytes data)
         return;
     owed_pop(&connection->owed);
     send_global_reply(connection, success, data);
+    flush_global_replies(connection);
+}
+
+void ly_global_reply_last(LyConnection *connection, bool success, LyBytes data)
+{
+    LyOwedRing *ring = &connection->owed;
+    uint8_t *last = owed_last(ring);
+    if (!last)
+        return;
+    *last = success ? LY_OWED_SUCCESS : LY_OWED_FAILURE;
+    if (success && data.len) {
+        if (!connection->owed_data)
+            connection->owed_data = ly_new_array(LyBuf, ring->room);
+        ly_buf_add(&connection->owed_data[last - ring->item], data);
+    }
     flush_global_replies(connection);
 }
 

@@ -4,8 +4,9 @@
 #define DEFAULT_WINDOW ((uint32_t)2 << 20)
 #define DEFAULT_MAX_PACKET ((uint32_t)32 << 10)
 #define MAX_PACKET_SENT ((uint64_t)192 << 10) /* whatever a peer allows: its packets have a bound too */
-#define BACKLOG ((size_t)1 << 20) /* more would only leave the processor's cache before it is written */
-#define BACKLOG_LOW (BACKLOG / 2) /* sending goes on under this, so that it goes on in big steps */
+#define BACKLOG ((size_t)1 << 20)   /* more would only leave the processor's cache before it is written */
+#define BACKLOG_LOW (BACKLOG / 2)   /* sending goes on under this, so that it goes on in big steps */
+#define ROOM_MIN ((size_t)32 << 10) /* less room in the backlog is none: it would make small packets */
 #define PARTS_MAX 16
 
 void ly_channel_set_windows(LyChannel *channel, const LyChannelOptions *options)
@@ -46,6 +47,14 @@ static size_t gather(const LyBytes *parts, size_t count, size_t start, size_t le
     return gathered;
 }
 
+/* LY_CHANNEL_WINDOW is to come. */
+static void starve(LyChannel *channel)
+{
+    if (!channel->starving_link.next)
+        ly_list_append(&channel->connection->starving, &channel->starving_link);
+    channel->connection->look_for_room |= channel->send_window > 0;
+}
+
 static size_t send_parts(LyChannel *channel, bool is_stderr, const LyBytes *parts, size_t count)
 {
     if (!ly_channel_is_open(channel) || channel->eof_sent)
@@ -63,9 +72,7 @@ static size_t send_parts(LyChannel *channel, bool is_stderr, const LyBytes *part
         total += parts[i].len;
     while (taken < total) {
         if (channel->send_window == 0 || ly_transport_output_len(connection->transport) >= BACKLOG) {
-            if (!channel->starving_link.next)
-                ly_list_append(&connection->starving, &channel->starving_link);
-            connection->look_for_room |= channel->send_window > 0;
+            starve(channel);
             break;
         }
         uint64_t len = LY_MIN((uint64_t)(total - taken), LY_MIN(max_packet, channel->send_window));
@@ -80,6 +87,18 @@ static size_t send_parts(LyChannel *channel, bool is_stderr, const LyBytes *part
         taken += gathered;
     }
     return taken;
+}
+
+size_t ly_channel_room(LyChannel *channel)
+{
+    if (!ly_channel_is_open(channel) || channel->eof_sent)
+        return 0;
+    size_t output_len = ly_transport_output_len(channel->connection->transport);
+    size_t backlog = output_len < BACKLOG - ROOM_MIN ? BACKLOG - output_len : 0;
+    size_t room = (size_t)LY_MIN((uint64_t)backlog, channel->send_window);
+    if (!room)
+        starve(channel);
+    return room;
 }
 
 size_t ly_channel_send(LyChannel *channel, const LyBytes *parts, size_t count)

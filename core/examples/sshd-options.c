@@ -161,6 +161,46 @@ static void set_force_command(SshdOptions *options, const char *key, const char 
     options->server.force_command = strcasecmp(value, "none") == 0 ? NULL : value;
 }
 
+/* The settings of sshd_config that are about forwards: which words mean which LY_FORWARD_*. */
+static void set_forwards(SshdOptions *options, const char *key, const char *value)
+{
+    enum {
+        TCP = LY_FORWARD_LOCAL | LY_FORWARD_REMOTE,
+        ADDRESS = LY_FORWARD_GATEWAY | LY_FORWARD_ANY_ADDRESS
+    };
+    static const struct {
+        const char *key, *value;
+        unsigned all, set;
+    } words[] = {
+        {"AllowAgentForwarding", "yes", LY_FORWARD_AGENT, LY_FORWARD_AGENT},
+        {"AllowAgentForwarding", "no", LY_FORWARD_AGENT, 0},
+        {"AllowStreamLocalForwarding", "yes", LY_FORWARD_STREAMLOCAL, LY_FORWARD_STREAMLOCAL},
+        {"AllowStreamLocalForwarding", "all", LY_FORWARD_STREAMLOCAL, LY_FORWARD_STREAMLOCAL},
+        {"AllowStreamLocalForwarding", "local", LY_FORWARD_STREAMLOCAL, LY_FORWARD_LOCAL_STREAMLOCAL},
+        {"AllowStreamLocalForwarding", "remote", LY_FORWARD_STREAMLOCAL, LY_FORWARD_REMOTE_STREAMLOCAL},
+        {"AllowStreamLocalForwarding", "no", LY_FORWARD_STREAMLOCAL, 0},
+        {"AllowTcpForwarding", "yes", TCP, TCP},
+        {"AllowTcpForwarding", "all", TCP, TCP},
+        {"AllowTcpForwarding", "local", TCP, LY_FORWARD_LOCAL},
+        {"AllowTcpForwarding", "remote", TCP, LY_FORWARD_REMOTE},
+        {"AllowTcpForwarding", "no", TCP, 0},
+        {"GatewayPorts", "yes", ADDRESS, LY_FORWARD_ANY_ADDRESS},
+        {"GatewayPorts", "clientspecified", ADDRESS, LY_FORWARD_GATEWAY},
+        {"GatewayPorts", "no", ADDRESS, 0},
+        {"StreamLocalBindUnlink", "yes", LY_FORWARD_UNLINK, LY_FORWARD_UNLINK},
+        {"StreamLocalBindUnlink", "no", LY_FORWARD_UNLINK, 0},
+        {"X11Forwarding", "yes", LY_FORWARD_X11, LY_FORWARD_X11},
+        {"X11Forwarding", "no", LY_FORWARD_X11, 0},
+    };
+    for (size_t i = 0; i < LY_COUNT(words); i++) {
+        if (strcasecmp(words[i].key, key) == 0 && strcasecmp(words[i].value, value) == 0) {
+            options->server.forwards = (options->server.forwards & ~words[i].all) | words[i].set;
+            return;
+        }
+    }
+    complain("%s: \"%s\" is not one of its words; see sshd --help", key, value);
+}
+
 static void set_grace(SshdOptions *options, const char *key, const char *value)
 {
     uint64_t time_us = read_seconds(key, value) * SECOND_US;
@@ -212,6 +252,9 @@ static const struct {
     void (*set)(SshdOptions *options, const char *key, const char *value);
     const char *help;
 } keywords[] = {
+    {"AllowAgentForwarding", set_forwards, "yes, no (no): the client's agent, as SSH_AUTH_SOCK"},
+    {"AllowStreamLocalForwarding", set_forwards, "yes, no, local, remote (no): Unix sockets"},
+    {"AllowTcpForwarding", set_forwards, "yes, no, local, remote (no)"},
     {"Banner", set_banner, "a file whose text is shown before the sign-in, or none"},
     {"Ciphers", set_list,
      "a list; +LIST appends, -LIST removes, ^LIST puts in front, as with all algorithms"},
@@ -220,6 +263,7 @@ static const struct {
      "silence after which a client is asked whether it lives (0: never)"},
     {"Compression", set_compression, "yes, no, delayed"},
     {"ForceCommand", set_force_command, "runs whatever is asked for; internal-sftp is SFTP; none"},
+    {"GatewayPorts", set_forwards, "yes, no, clientspecified (no): remote forwards beyond loopback"},
     {"HostKeyAlgorithms", set_list, "a list"},
     {"KexAlgorithms", set_list, "a list"},
     {"LoginGraceTime", set_grace, "time that a sign-in may take (120; 0: any)"},
@@ -229,6 +273,9 @@ static const struct {
     {"ModuliFile", set_moduli, "safe primes for group exchange, as of moduli(5), or none"},
     {"PubkeyAcceptedAlgorithms", set_list, "a list"},
     {"RekeyLimit", set_rekey_limit, "bytes, and perhaps time, after which keys are exchanged anew: 1G 1h"},
+    {"StreamLocalBindUnlink", set_forwards,
+     "yes, no (no): a socket in the way of a remote forward is removed"},
+    {"X11Forwarding", set_forwards, "yes, no (no): DISPLAY, by xauth(1)"},
 };
 
 static void set_keyword(SshdOptions *options, const char *setting)
@@ -284,19 +331,20 @@ static void add_host_key(SshdOptions *options, const char *path)
 
 static void print_help(FILE *stream)
 {
-    fputs("Usage: sshd [-b ADDRESS] [-p PORT] -h HOSTKEY... -k AUTHORIZED_KEYS [-r ROOT] [-o KEY=VALUE]...\n"
-          "            [--password-file FILE]\n"
-          "A small SSH server in the foreground: commands, shells and SFTP, as the user who starts it. Any "
-          "user name\n"
-          "is accepted. It prints \"listening on ADDRESS:PORT\" when it is ready, and ends at SIGTERM or "
-          "SIGINT.\n\n",
-          stream);
+    fputs(
+        "Usage: sshd [-b ADDRESS] [-p PORT] -h HOSTKEY... -k AUTHORIZED_KEYS [-r ROOT] [-o KEY=VALUE]...\n"
+        "            [--password-file FILE]\n"
+        "A small SSH server in the foreground: commands, shells, SFTP and forwards, as the user who starts "
+        "it. Any user\n"
+        "name is accepted. It prints \"listening on ADDRESS:PORT\" when it is ready, and ends at SIGTERM or "
+        "SIGINT.\n\n",
+        stream);
     for (size_t i = 0; i < LY_COUNT(option_table); i++)
         fprintf(stream, "  %-16s %-15s  %s\n", option_table[i].flag, option_table[i].argument,
                 option_table[i].help);
     fputs("\nSettings (-o):\n", stream);
     for (size_t i = 0; i < LY_COUNT(keywords); i++)
-        fprintf(stream, "  %-25s %s\n", keywords[i].key, keywords[i].help);
+        fprintf(stream, "  %-27s %s\n", keywords[i].key, keywords[i].help);
 }
 
 static void set_defaults(SshdOptions *options)

@@ -9,6 +9,7 @@
 #include "key/time.h"
 
 #define ENVIRONMENT_LIMIT 1024 /* entries */
+#define PERMIT_LIMIT 4096      /* of permitopen and permitlisten each */
 
 typedef enum Flag {
     PTY = 1,
@@ -27,7 +28,8 @@ typedef struct Options {
     unsigned flags;
     LyBuf command, principals, from, environment;
     bool has_command, has_principals, has_from;
-    unsigned environment_count;
+    LyBuf permit_open, permit_listen;
+    unsigned environment_count, permit_open_count, permit_listen_count;
     uint64_t expiry; /* seconds since 1970; 0: none */
 } Options;
 
@@ -37,6 +39,8 @@ static void free_options(Options *options)
     ly_buf_free(&options->principals);
     ly_buf_free(&options->from);
     ly_buf_free(&options->environment);
+    ly_buf_free(&options->permit_open);
+    ly_buf_free(&options->permit_listen);
 }
 
 static bool set_command(Options *options, LyBytes value)
@@ -95,6 +99,49 @@ static bool refuse_forwarding(Options *options, LyBytes value)
     return true;
 }
 
+/* "HOST:PORT", where [] may be around the host. Without a colon, where that is allowed, the host is "*". */
+static bool get_permit(LyBytes value, bool bare_port, LyBytes *host, LyBytes *port)
+{
+    size_t colon = value.len;
+    while (colon && value.data[colon - 1] != ':')
+        colon--;
+    if (!colon && !bare_port)
+        return false;
+    LyBytes name = colon ? ly_bytes_slice(value, 0, colon - 1) : LY_BYTES("*");
+    LyBytes number = ly_bytes_slice(value, colon, value.len);
+    uint64_t parsed;
+    if (name.len > 2 && name.data[0] == '[' && name.data[name.len - 1] == ']')
+        name = ly_bytes_slice(name, 1, name.len - 2);
+    else if (name.len && memchr(name.data, ':', name.len))
+        return false; /* an IPv6 address stands in [] */
+    if (!name.len || (!ly_bytes_is(number, "*") && (!ly_bytes_number(number, 65535, &parsed) || !parsed)))
+        return false;
+    *host = name;
+    *port = number;
+    return true;
+}
+
+static bool add_permit(LyBuf *permits, unsigned *count, bool bare_port, LyBytes value)
+{
+    LyBytes host, port;
+    if (!get_permit(value, bare_port, &host, &port) || memchr(value.data, 0, value.len) ||
+        ++*count > PERMIT_LIMIT)
+        return false;
+    ly_buf_add(permits, value);
+    ly_buf_add_str(permits, "\n");
+    return true;
+}
+
+static bool add_permit_open(Options *options, LyBytes value)
+{
+    return add_permit(&options->permit_open, &options->permit_open_count, false, value);
+}
+
+static bool add_permit_listen(Options *options, LyBytes value)
+{
+    return add_permit(&options->permit_listen, &options->permit_listen_count, true, value);
+}
+
 /* Names are compared without regard to case. A flag without `set` may be written with "no-" in front where
  * `negatable`. */
 static const struct {
@@ -117,8 +164,8 @@ static const struct {
     {"expiry-time", 0, false, set_expiry},
     {"environment", 0, false, add_environment},
     {"tunnel", 0, false, refuse_forwarding},
-    {"permitopen", 0, false, refuse_forwarding},
-    {"permitlisten", 0, false, refuse_forwarding},
+    {"permitopen", 0, false, add_permit_open},
+    {"permitlisten", 0, false, add_permit_listen},
 };
 
 static bool apply_option(Options *options, LyBytes name, bool has_value, LyBytes value)
@@ -279,6 +326,10 @@ static void permit(const Options *options, LyAuthorization *authorization)
     authorization->command = options->has_command ? ly_bytes_dup_str(ly_buf_bytes(&options->command)) : NULL;
     authorization->environment =
         options->environment.len ? ly_bytes_dup_str(ly_buf_bytes(&options->environment)) : NULL;
+    if (options->permit_open.len)
+        authorization->permit_open = ly_bytes_dup_str(ly_buf_bytes(&options->permit_open));
+    if (options->permit_listen.len)
+        authorization->permit_listen = ly_bytes_dup_str(ly_buf_bytes(&options->permit_listen));
     authorization->pty = flags & PTY;
     authorization->port_forwarding = (flags & PORT_FORWARDING) && !(flags & NO_FORWARDING);
     authorization->agent_forwarding = flags & AGENT_FORWARDING;
@@ -353,5 +404,39 @@ void ly_authorization_clear(LyAuthorization *authorization)
     ly_free(authorization->command);
     ly_free(authorization->environment);
     ly_free(authorization->refused);
+    ly_free(authorization->permit_open);
+    ly_free(authorization->permit_listen);
     *authorization = (LyAuthorization){0};
+}
+
+/* Is the host one of the permits'? To listen they are patterns, to open only "*" is one. */
+static bool permits(const char *list, bool listen, LyBytes host, uint32_t port)
+{
+    LyBytes rest = ly_bytes_str(list), line, name, number;
+    if (!list)
+        return true;
+    while (ly_bytes_line(&rest, &line)) {
+        uint64_t allowed = port;
+        if (!get_permit(line, true, &name, &number))
+            continue;
+        if (!ly_bytes_is(number, "*"))
+            ly_bytes_number(number, 65535, &allowed);
+        bool same = listen ? ly_pattern_list_match(name, host, true) == 1
+                           : ly_bytes_is(name, "*") ||
+                                 (name.len == host.len &&
+                                  !strncasecmp((const char *)name.data, (const char *)host.data, host.len));
+        if (same && allowed == port)
+            return true;
+    }
+    return false;
+}
+
+bool ly_authorization_may_open(const LyAuthorization *authorization, LyBytes host, uint32_t port)
+{
+    return authorization->port_forwarding && permits(authorization->permit_open, false, host, port);
+}
+
+bool ly_authorization_may_listen(const LyAuthorization *authorization, LyBytes host, uint32_t port)
+{
+    return authorization->port_forwarding && permits(authorization->permit_listen, true, host, port);
 }

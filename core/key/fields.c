@@ -95,9 +95,11 @@ bool ly_key_get_private_fields(LyReader *reader, bool with_public, LyKeyNumbers 
         break;
     case LY_PK_ED25519:
     case LY_PK_ED448:
-        if (type->sk) {
-            if (with_public)
-                numbers->public_key = ly_get_string(reader);
+        if (type->sk) { /* behind a certificate too, where ECDSA's point is not repeated */
+            public_key = ly_get_string(reader);
+            if (!with_public && !ly_bytes_equal(public_key, numbers->public_key))
+                return false;
+            numbers->public_key = public_key;
             return get_sk_fields(reader, with_public, numbers);
         }
         /* Three copies of the public key are in the file, two here: none may differ, because a seed that
@@ -146,7 +148,7 @@ void ly_key_put_private_fields(const LyKeyNumbers *numbers, bool with_public, Ly
 {
     const LyKeyType *type = numbers->type;
     if (type->sk) {
-        if (with_public)
+        if (with_public || type->pk == LY_PK_ED25519)
             ly_key_put_public_fields(numbers, out);
         else
             ly_put_string(out, numbers->application);

@@ -76,6 +76,20 @@ static void fds_want_write(LyCarrier *carrier, bool want)
     fds_watch(fds);
 }
 
+static void fds_shutdown(LyCarrier *carrier)
+{
+    FdCarrier *fds = (FdCarrier *)carrier;
+    fds_want_write(carrier, false);
+    if (fds->out_is_socket) {
+        shutdown(fds->out, SHUT_WR);
+    } else if (fds->out != fds->in) { /* a pipe */
+        ly_watch_free(fds->out_watch);
+        close(fds->out);
+        fds->out = fds->in;
+        fds->out_watch = fds->in_watch;
+    }
+}
+
 static void fds_free(LyCarrier *carrier)
 {
     FdCarrier *fds = (FdCarrier *)carrier;
@@ -105,6 +119,7 @@ static const LyCarrierClass fds_class = {
     .write = fds_write,
     .want_write = fds_want_write,
     .want_read = fds_want_read,
+    .shutdown = fds_shutdown,
     .free = fds_free,
     .set_no_delay = fds_set_no_delay,
 };
@@ -144,6 +159,12 @@ ssize_t ly_carrier_write(LyCarrier *carrier, const void *data, size_t len)
 void ly_carrier_want_read(LyCarrier *carrier, bool want)
 {
     carrier->class->want_read(carrier, want);
+}
+
+void ly_carrier_shutdown(LyCarrier *carrier)
+{
+    if (carrier->class->shutdown)
+        carrier->class->shutdown(carrier);
 }
 
 void ly_carrier_want_write(LyCarrier *carrier, bool want)

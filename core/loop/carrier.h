@@ -14,6 +14,8 @@ typedef struct LyCarrierClass {
     /* What `ready` is to be told: LY_READABLE always, LY_WRITABLE when wanted. */
     void (*want_write)(LyCarrier *carrier, bool want);
     void (*want_read)(LyCarrier *carrier, bool want);
+    /* No more will be written; reading goes on. NULL: only its end can be told. */
+    void (*shutdown)(LyCarrier *carrier);
     void (*free)(LyCarrier *carrier);
     /* TCP_NODELAY. NULL: no TCP socket is beneath. */
     void (*set_no_delay)(LyCarrier *carrier, bool on);
@@ -32,6 +34,8 @@ ssize_t ly_carrier_write(LyCarrier *carrier, const void *data, size_t len);
 /* Asks to be told (level-triggered) when there is something to read or room to write. */
 void ly_carrier_want_read(LyCarrier *carrier, bool want);
 void ly_carrier_want_write(LyCarrier *carrier, bool want);
+/* No more will be written: the other end sees the end of what was. Reading goes on. */
+void ly_carrier_shutdown(LyCarrier *carrier);
 /* TCP_NODELAY; without effect where no TCP socket is beneath. */
 void ly_carrier_set_no_delay(LyCarrier *carrier, bool on);
 void ly_carrier_free(LyCarrier *carrier); /* NULL is fine */

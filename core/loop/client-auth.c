@@ -423,7 +423,7 @@ void ly_client_respond(LyClient *client, const LyBytes *responses, size_t count)
     if (!auth || !auth->dialogue_open)
         return;
     auth->dialogue_open = false;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     if (!responses && auth->prompt_count)
         leave_method(client, LY_AUTH_KEYBOARD_INTERACTIVE, "not answered");
     else

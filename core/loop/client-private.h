@@ -11,6 +11,7 @@
 #include "loop/drive.h"
 
 typedef struct LyAuth LyAuth;
+typedef struct LyHostKeys LyHostKeys;
 typedef void (*LyClientAnswered)(LyClient *client, const char *answer);
 
 struct LyClient {
@@ -48,6 +49,7 @@ struct LyClient {
     LyList acceptors, dependents;
     LyList global_requests; /* whose answers are awaited, in order */
     uint32_t global_count;
+    LyHostKeys *host_keys;                /* announced, their proof is awaited; NULL: none are */
     unsigned programs;                    /* LyProgram: sessions on this connection */
     struct LyAgentForward *agent_forward; /* for programs that want it; NULL: none did yet */
     LyClientAnswered answered;            /* takes the answer to the open question; NULL: none is open */
@@ -57,6 +59,8 @@ struct LyClient {
 /* Around every entry from the loop; leave() may free the client. */
 void ly_client_enter(LyClient *client);
 void ly_client_leave(LyClient *client);
+/* Enters with an answer to a question: the session learns what time it is before its clocks run again. */
+void ly_client_enter_late(LyClient *client);
 /* Ends it before or outside of a session. */
 void ly_client_end(LyClient *client, const LyError *error, bool final);
 /* Asks a person; `answered` gets NULL at once when nobody can be asked. */
@@ -85,6 +89,9 @@ void ly_client_release_way(LyClient *client);
 
 /* client-host-key.c */
 void ly_client_check_host_key(LyClient *client, LyKey *key);
+
+/* client-host-keys.c; true: it was an announcement */
+bool ly_client_host_keys_announced(LyClient *client, const LyConnectionEvent *event);
 
 /* client-auth.c */
 typedef enum LyAuthMethod {

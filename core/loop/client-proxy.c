@@ -220,6 +220,15 @@ static void jump_want_write(LyCarrier *carrier, bool want)
     jump_tell(jump);
 }
 
+static void jump_shutdown(LyCarrier *carrier)
+{
+    LyJumpCarrier *jump = (LyJumpCarrier *)carrier;
+    if (!jump->client || !jump->client->jump_channel)
+        return;
+    ly_channel_eof(jump->client->jump_channel);
+    ly_client_flush(jump->client->jump);
+}
+
 static void jump_free(LyCarrier *carrier)
 {
     LyJumpCarrier *jump = (LyJumpCarrier *)carrier;
@@ -235,6 +244,7 @@ static const LyCarrierClass jump_class = {
     .write = jump_write,
     .want_write = jump_want_write,
     .want_read = jump_want_read,
+    .shutdown = jump_shutdown,
     .free = jump_free,
 };
 
@@ -267,7 +277,8 @@ static void jump_lost(LyClient *client, const LyError *error, bool final)
     client->jump_channel = NULL;
     LyError told = *error;
     if (told.code == LY_OK)
-        ly_error_set(&told, LY_ERROR_DISCONNECT, "the connection ended");
+        ly_error_set(&told, LY_ERROR_DISCONNECT, "the connection to %s ended",
+                     client->jump->destination->name);
     ly_error_prefix(&told, "jump host");
     if (client->session)
         ly_transport_carrier_lost(ly_session_transport(client->session), &told);

@@ -39,7 +39,7 @@ static void sign_done(void *data, bool cancelled)
     SignJob *job = data;
     if (!cancelled) {
         LyClient *client = job->client;
-        ly_client_enter(client);
+        ly_client_enter_late(client);
         client->auth->job = NULL;
         job->signed_by_key(client, ly_buf_bytes(&job->signature), &job->error);
         ly_client_flush(client);
@@ -87,7 +87,7 @@ static void decrypt_done(void *data, bool cancelled)
     DecryptJob *job = data;
     if (!cancelled) {
         LyClient *client = job->client;
-        ly_client_enter(client);
+        ly_client_enter_late(client);
         client->auth->job = NULL;
         decrypted(client, job->key, &job->error);
         ly_client_flush(client);
@@ -258,7 +258,7 @@ static void identities_listed(void *user, LyBytes reply, const LyError *error)
     LyError failure = {0};
     if (error && error->code == LY_ERROR_CANCELLED)
         return;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     if (error && error->code != LY_OK)
         failure = *error;
     else
@@ -439,7 +439,7 @@ static void agent_signed(void *user, LyBytes reply, const LyError *error)
     LyError failure = {0};
     if (error && error->code == LY_ERROR_CANCELLED)
         return;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     if (error && error->code != LY_OK)
         failure = *error;
     else

@@ -103,6 +103,13 @@ void ly_client_enter(LyClient *client)
     client->depth++;
 }
 
+void ly_client_enter_late(LyClient *client)
+{
+    ly_client_enter(client);
+    if (client->session && !client->ended)
+        ly_session_tick(client->session, ly_loop_now_us(client->loop));
+}
+
 void ly_client_leave(LyClient *client)
 {
     if (--client->depth == 0 && client->dead)
@@ -164,7 +171,7 @@ void ly_client_answer(LyClient *client, const char *answer)
     }
     LyClientAnswered answered = client->answered;
     client->answered = NULL;
-    ly_client_enter(client);
+    ly_client_enter_late(client);
     answered(client, answer);
     ly_client_flush(client);
     ly_client_leave(client);
@@ -274,6 +281,8 @@ static void connection_event(LyClient *client, const LyConnectionEvent *event)
     else if (event->type == LY_CHANNEL_OPEN_REQUEST && ly_client_open_requested(client, event))
         return;
     else if (event->type == LY_GLOBAL_REPLY && ly_client_global_replied(client, event))
+        return;
+    else if (event->type == LY_GLOBAL_REQUEST && ly_client_host_keys_announced(client, event))
         return;
     else if (client->events.event)
         client->events.event(client->events.user, event);

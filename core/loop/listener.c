@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "loop/loop-private.h"
@@ -26,7 +28,10 @@ struct LyListener {
     Socket sockets[SOCKETS_MAX];
     size_t count;
     uint16_t port;
-    char name[64];
+    char name[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    bool is_unix;
+    dev_t device; /* of a Unix socket's file: another's in its place is left alone */
+    ino_t inode;
     LyTimer *pause;
     LyListenerFunc func;
     void *user;
@@ -197,6 +202,62 @@ LyListener *ly_listener_new(LyLoop *loop, const char *address, uint16_t port, Ly
     return listener;
 }
 
+/* A bound, listening Unix socket, or -1 with errno. */
+static int listen_at_path(LyListener *listener, mode_t mode, bool replace)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat status;
+    memcpy(address.sun_path, listener->name, strlen(listener->name));
+    if (replace && lstat(listener->name, &status) == 0 && S_ISSOCK(status.st_mode))
+        unlink(listener->name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    bool bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    /* nobody can connect before listen(), so the mode is right from the start */
+    if (bound && chmod(listener->name, mode) == 0 && lstat(listener->name, &status) == 0 &&
+        listen(fd, BACKLOG) == 0) {
+        listener->device = status.st_dev;
+        listener->inode = status.st_ino;
+        return fd;
+    }
+    int system = errno;
+    if (bound)
+        unlink(listener->name);
+    close(fd);
+    errno = system;
+    return -1;
+}
+
+LyListener *ly_listener_new_unix(LyLoop *loop, const char *path, mode_t mode, bool replace,
+                                 LyListenerFunc func, void *user, LyError *error)
+{
+    LyListener *listener = ly_new(LyListener);
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof listener->name) {
+        ly_free(listener);
+        ly_error_set(error, LY_ERROR_INVALID, "cannot listen on '%s': a socket's path has 1 to %zu bytes",
+                     LY_PRINTABLE(ly_bytes_str(path)), sizeof listener->name - 1);
+        return NULL;
+    }
+    memcpy(listener->name, path, len);
+    int fd = listen_at_path(listener, mode, replace);
+    if (fd < 0) {
+        ly_error_set_errno(error, errno, "cannot listen on %s", LY_PRINTABLE(ly_bytes_str(path)));
+        ly_free(listener);
+        return NULL;
+    }
+    listener->is_unix = true;
+    listener->loop = loop;
+    listener->func = func;
+    listener->user = user;
+    listener->pause = ly_timer_new(loop, pause_over, listener);
+    listener->count = 1;
+    listener->sockets[0] = (Socket){.listener = listener, .fd = fd};
+    listener->sockets[0].watch = ly_watch_new(loop, fd, LY_READABLE, socket_ready, &listener->sockets[0]);
+    return listener;
+}
+
 uint16_t ly_listener_port(const LyListener *listener)
 {
     return listener->port;
@@ -211,6 +272,10 @@ void ly_listener_free(LyListener *listener)
 {
     if (!listener)
         return;
+    struct stat status;
+    if (listener->is_unix && lstat(listener->name, &status) == 0 && status.st_dev == listener->device &&
+        status.st_ino == listener->inode)
+        unlink(listener->name);
     close_all(listener);
     ly_timer_free(listener->pause);
     ly_free(listener);

@@ -41,12 +41,17 @@ struct LyLoop {
     pthread_mutex_t post_mutex; /* guards the two below */
     LyPost *post_first, *post_last;
 
+    uint8_t *scratch;    /* NULL until it is asked for */
     struct LyJobs *jobs; /* NULL until the first job */
     LyList orphans;      /* children that were forgotten and have not ended */
 };
 
 /* From any thread; `post` stays the caller's until it runs. */
 void ly_loop_post_item(LyLoop *loop, LyPost *post);
+/* For bytes on their way from one place to another within a callback: LY_LOOP_SCRATCH_LEN of them, shared by
+ * all, so that a thousand idle connections need no buffers of their own. */
+#define LY_LOOP_SCRATCH_LEN ((size_t)256 << 10)
+uint8_t *ly_loop_scratch(LyLoop *loop);
 /* Waits for running jobs; what was queued is completed as cancelled. */
 void ly_jobs_free(LyLoop *loop);
 void ly_orphans_free(LyLoop *loop);

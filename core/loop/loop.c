@@ -404,6 +404,9 @@ void ly_loop_free(LyLoop *loop)
     close(loop->post_fd);
     close(loop->epoll_fd);
     ly_free(loop->heap);
+    if (loop->scratch)
+        ly_cleanse(loop->scratch, LY_LOOP_SCRATCH_LEN);
+    ly_free(loop->scratch);
     ly_free(loop);
 }
 
@@ -411,6 +414,13 @@ uint64_t ly_loop_now_us(const LyLoop *loop)
 {
     /* Outside an iteration the cached time may be old. */
     return loop->depth ? loop->now_us : clock_us();
+}
+
+uint8_t *ly_loop_scratch(LyLoop *loop)
+{
+    if (!loop->scratch)
+        loop->scratch = ly_alloc(LY_LOOP_SCRATCH_LEN);
+    return loop->scratch;
 }
 
 int ly_loop_fd(const LyLoop *loop)

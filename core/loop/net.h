@@ -33,8 +33,14 @@ typedef struct LyListener LyListener;
 typedef void (*LyListenerFunc)(void *user, int fd, const struct sockaddr *peer, socklen_t peer_len);
 LyListener *ly_listener_new(LyLoop *loop, const char *address, uint16_t port, LyListenerFunc func, void *user,
                             LyError *error);
+/* On a Unix socket, whose file has this mode before anybody can connect and is removed with the listener.
+ * `replace`: a socket that is there already goes (whether somebody listens on it or not). A path of over 107
+ * bytes cannot be listened on. */
+LyListener *ly_listener_new_unix(LyLoop *loop, const char *path, mode_t mode, bool replace,
+                                 LyListenerFunc func, void *user, LyError *error);
+/* 0 for a Unix socket. */
 uint16_t ly_listener_port(const LyListener *listener);
-/* "127.0.0.1:2222" or "[::1]:2222"; of "localhost" and "*" the IPv4 one. */
+/* "127.0.0.1:2222" or "[::1]:2222"; of "localhost" and "*" the IPv4 one; a Unix socket's path. */
 const char *ly_listener_name(const LyListener *listener);
 void ly_listener_free(LyListener *listener);
 /* "192.0.2.1" without port, into text of at least 46 bytes; also *port. */

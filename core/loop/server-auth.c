@@ -14,6 +14,8 @@
 
 const char *ly_server_auth_methods(const LyServerOptions *options)
 {
+    if (!options->authorized_keys && !options->password_file && options->handlers.authenticate)
+        return "publickey,password,keyboard-interactive,hostbased"; /* the application may have any of them */
     if (!options->password_file)
         return options->authorized_keys ? "publickey" : "";
     return options->authorized_keys ? "publickey,password,keyboard-interactive"
@@ -46,16 +48,11 @@ static bool read_file(LyServer *server, const char *path, LyBuf *text)
     return len == 0;
 }
 
-static LyUserauthServer *userauth(LyServer *server)
-{
-    return ly_session_userauth_server(ly_drive_session(server->drive));
-}
-
 static void accept_user(LyServer *server, LyBytes user, const char *method, const char *what)
 {
     ly_log(&server->options->log, LY_LOG_INFO, "%s: \"%s\" signed in with %s%s%s", server->name,
            LY_PRINTABLE(user), method, *what ? " " : "", what);
-    ly_userauth_server_accept(userauth(server));
+    ly_userauth_server_accept(ly_server_userauth(server));
 }
 
 /* ---- keys ---- */
@@ -92,9 +89,9 @@ static void authenticate_key(LyServer *server, const LyUserauthRequest *request)
     if (!authorization.found || refused) {
         ly_log(log, LY_LOG_INFO, "%s: \"%s\" may not sign in with the key %s %s: %s", server->name,
                LY_PRINTABLE(request->user), kind, fingerprint, refused ? refused : "it is not authorized");
-        ly_userauth_server_refuse(userauth(server), NULL, false);
+        ly_userauth_server_refuse(ly_server_userauth(server), NULL, false);
     } else if (!request->proven) {
-        ly_userauth_server_pk_ok(userauth(server));
+        ly_userauth_server_pk_ok(ly_server_userauth(server));
     } else {
         ly_authorization_clear(&server->authorization);
         server->authorization = authorization;
@@ -127,46 +124,36 @@ static bool password_right(LyServer *server, LyBytes user, LyBytes password)
 static void authenticate_password(LyServer *server, LyBytes user, LyBytes password, const char *method)
 {
     if (password_right(server, user, password)) {
-        server->authorization = (LyAuthorization){.found = true, .pty = true, .user_rc = true};
         accept_user(server, user, method, "");
         return;
     }
     ly_log(&server->options->log, LY_LOG_INFO, "%s: wrong password or unknown user \"%s\" (%s)", server->name,
            LY_PRINTABLE(user), method);
-    ly_userauth_server_refuse(userauth(server), NULL, false);
+    ly_userauth_server_refuse(ly_server_userauth(server), NULL, false);
 }
 
 static void authenticate_interactive(LyServer *server, const LyUserauthRequest *request)
 {
+    static const LyPrompt prompt = {.text = {(const uint8_t *)"Password: ", 10}, .echo = false};
     if (request->answered) {
         if (request->response_count == 1)
             authenticate_password(server, request->user, request->responses[0], "keyboard-interactive");
         else
-            ly_userauth_server_refuse(userauth(server), NULL, false);
+            ly_userauth_server_refuse(ly_server_userauth(server), NULL, false);
         return;
     }
-    LyPrompt prompt = {.text = LY_BYTES("Password: "), .echo = false};
-    ly_userauth_server_info_request(userauth(server), (LyBytes){0}, (LyBytes){0}, &prompt, 1);
+    ly_userauth_server_info_request(ly_server_userauth(server), (LyBytes){0}, (LyBytes){0}, &prompt, 1);
 }
 
 void ly_server_authenticate(LyServer *server, const LyUserauthRequest *request)
 {
-    switch (request->method) {
-    case LY_METHOD_PUBLICKEY:
+    bool keys = server->options->authorized_keys, passwords = server->options->password_file;
+    if (request->method == LY_METHOD_PUBLICKEY && keys)
         authenticate_key(server, request);
-        return;
-    case LY_METHOD_PASSWORD:
-        if (request->change) { /* the file is not ours to write */
-            ly_userauth_server_refuse(userauth(server), NULL, false);
-            return;
-        }
+    else if (request->method == LY_METHOD_PASSWORD && passwords && !request->change) /* never written */
         authenticate_password(server, request->user, request->password, "password");
-        return;
-    case LY_METHOD_KEYBOARD_INTERACTIVE:
+    else if (request->method == LY_METHOD_KEYBOARD_INTERACTIVE && passwords)
         authenticate_interactive(server, request);
-        return;
-    default:
-        ly_userauth_server_refuse(userauth(server), NULL, false);
-        return;
-    }
+    else
+        ly_userauth_server_refuse(ly_server_userauth(server), NULL, false);
 }

@@ -20,6 +20,13 @@
 #define TERMINAL_GRACE_US 500000u /* for a terminal's last output after its shell ended */
 #define VARIABLES_MAX 512
 
+/* X11: the cookie is added by a shell that then becomes the program, so that it is there before the program
+ * looks for it. It comes in a variable, because everybody sees the arguments of a command. */
+#define AUTHORITY "LANYARD_XAUTHORITY"
+static const char authorize[] =
+    "command -v xauth >/dev/null && printf %s \"$" AUTHORITY "\" | xauth -q - >/dev/null 2>&1; "
+    "unset " AUTHORITY "; exec \"$@\"";
+
 typedef struct Exec Exec;
 typedef struct Output {
     Exec *exec;
@@ -341,6 +348,17 @@ static void fill_variables(LyServerChannel *channel, const Account *account, con
     set_variable(variables, "SSH_CONNECTION", connection);
     set_variable(variables, "SSH_CLIENT", client);
     set_variable(variables, "SSH_ORIGINAL_COMMAND", original);
+    if (channel->agent) {
+        LyError error;
+        const char *path = ly_server_agent_socket(server, &error);
+        if (!path)
+            ly_log(&server->options->log, LY_LOG_ERROR, "%s: %s", server->name, error.message);
+        set_variable(variables, "SSH_AUTH_SOCK", path);
+    }
+    if (channel->x11) {
+        set_variable(variables, "DISPLAY", ly_server_x11_display(channel->x11));
+        set_variable(variables, AUTHORITY, ly_server_x11_authority(channel->x11));
+    }
     if (channel->terminal.wanted) {
         set_variable(variables, "SSH_TTY", channel->terminal.path);
         LY_AUTO_FREE char *term = ly_bytes_dup_str(channel->terminal.size.term);
@@ -354,9 +372,10 @@ static LyChild *spawn(Exec *exec, const char *command, const char *original, LyE
     Account account = find_account();
     Variables variables = {0};
     fill_variables(channel, &account, original, &variables);
-    const char *argv[] = {account.shell, command ? "-c" : "-l", command, NULL};
+    const char *argv[] = {"/bin/sh", "-c", authorize, "sh", account.shell, command ? "-c" : "-l",
+                          command,   NULL};
     LyChildOptions options = {
-        .argv = argv,
+        .argv = channel->x11 ? argv : argv + 4,
         .envp = (const char *const *)variables.list,
         .directory = access(account.home, X_OK) == 0 ? account.home : "/",
         .fds = {LY_CHILD_PIPE, LY_CHILD_PIPE, LY_CHILD_PIPE},
@@ -380,8 +399,13 @@ bool ly_server_exec(LyServerChannel *channel, const char *command, const char *o
 {
     LyServer *server = channel->server;
     LyLoop *loop = server->loop;
-    Exec *exec = ly_new(Exec);
     LyError error;
+    if (channel->terminal.wanted && channel->terminal.fd < 0 &&
+        !ly_server_terminal_open(&channel->terminal, &error)) {
+        ly_log(&server->options->log, LY_LOG_ERROR, "%s: %s", server->name, error.message);
+        return false;
+    }
+    Exec *exec = ly_new(Exec);
     *exec = (Exec){.channel = channel,
                    .in_fd = -1,
                    .output = {{.exec = exec, .fd = -1}, {.exec = exec, .fd = -1, .is_stderr = true}}};

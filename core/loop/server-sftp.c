@@ -1,4 +1,5 @@
-/* SFTP on a channel: the server of core/sftp over the directory backend, in this process. */
+/* SFTP on a channel: the server of core/sftp over the directory backend, in this process, or over the
+ * application's. */
 #include "loop/server-private.h"
 
 #include <stdlib.h>
@@ -8,7 +9,8 @@
 
 typedef struct Sftp {
     LySftpServer *server;
-    LySftpDirectory *directory;
+    LySftpDirectory *directory; /* NULL: the backend is the application's */
+    LyTask task;                /* after replies outside of events: goes on */
     LyBuf held; /* bytes that the server does not take yet; the window stays closed for them */
     bool eof, finished;
 } Sftp;
@@ -16,6 +18,8 @@ typedef struct Sftp {
 static size_t sink_write(void *user, const LyBytes *parts, size_t count)
 {
     LyServerChannel *channel = user;
+    Sftp *sftp = channel->state;
+    ly_loop_defer(channel->server->loop, &sftp->task);
     return channel->channel ? ly_channel_send(channel->channel, parts, count) : 0;
 }
 
@@ -67,6 +71,14 @@ static void resume(LyServerChannel *channel)
         finish(channel, 0);
 }
 
+/* A backend may have answered at any time: there may be room for more requests, and something to send. */
+static void replied(void *user)
+{
+    LyServerChannel *channel = user;
+    resume(channel);
+    ly_drive_wake(channel->server->drive);
+}
+
 static void sftp_data(LyServerChannel *channel, LyBytes data)
 {
     Sftp *sftp = channel->state;
@@ -93,6 +105,7 @@ static void sftp_free(LyServerChannel *channel)
 {
     Sftp *sftp = channel->state;
     ly_sftp_server_free(sftp->server);
+    ly_loop_undefer(channel->server->loop, &sftp->task);
     ly_sftp_directory_free(sftp->directory);
     ly_buf_free(&sftp->held);
     ly_free(sftp);
@@ -106,37 +119,49 @@ static const LyServerProgramClass sftp_class = {
     .free = sftp_free,
 };
 
-bool ly_server_sftp(LyServerChannel *channel)
+/* The directory backend; false: there is no directory to serve (logged). */
+static bool open_directory(LyServer *server, const LyLog *log, LySftpDirectory **directory,
+                           LySftpBackend *backend)
 {
-    LyServer *server = channel->server;
-    LyLog log = server->options->log;
-    if (log.level < LY_LOG_DEBUG) /* every opened file is told only to who wants to know much */
-        log.level = LY_MIN(log.level, LY_LOG_WARNING);
-    LySftpDirectoryOptions directory_options = {
+    LySftpDirectoryOptions options = {
         .root = server->options->root,
         .start = server->options->root ? NULL : getenv("HOME"),
         .umask = -1,
-        .log = log,
-    };
-    LySftpServerOptions options = {
-        .sink = {.write = sink_write, .user = channel},
-        .symlink_openssh_order = has_openssh_order(server),
-        .log = log,
+        .log = *log,
     };
     LyError error;
-    LySftpDirectory *directory = ly_sftp_directory_new(&directory_options, &options.backend, &error);
-    if (!directory && !directory_options.root) { /* a missing home is no reason to turn the user away */
-        directory_options.start = "/";
-        directory = ly_sftp_directory_new(&directory_options, &options.backend, &error);
+    *directory = ly_sftp_directory_new(&options, backend, &error);
+    if (!*directory && !options.root) { /* a missing home is no reason to turn the user away */
+        options.start = "/";
+        *directory = ly_sftp_directory_new(&options, backend, &error);
     }
-    if (!directory) {
+    if (!*directory)
         ly_log(&server->options->log, LY_LOG_ERROR, "%s: %s", server->name, error.message);
-        return false;
+    return *directory != NULL;
+}
+
+bool ly_server_sftp(LyServerChannel *channel)
+{
+    LyServer *server = channel->server;
+    const LyServerHandlers *handlers = &server->options->handlers;
+    LyLog log = server->options->log;
+    if (log.level < LY_LOG_DEBUG) /* every opened file is told only to who wants to know much */
+        log.level = LY_MIN(log.level, LY_LOG_WARNING);
+    LySftpServerOptions options = {.log = log};
+    LySftpDirectory *directory = NULL;
+    bool own = handlers->sftp && handlers->sftp(handlers->user, server, channel, &options);
+    if (!own) {
+        options = (LySftpServerOptions){.log = log};
+        if (!open_directory(server, &log, &directory, &options.backend))
+            return false;
     }
+    options.sink = (LySftpSink){.write = sink_write, .user = channel};
+    options.symlink_openssh_order = has_openssh_order(server);
     Sftp *sftp = ly_new(Sftp);
     sftp->directory = directory;
-    sftp->server = ly_sftp_server_new(&options);
+    sftp->task = (LyTask){.func = replied, .user = channel};
     channel->state = sftp;
     channel->program = &sftp_class;
+    sftp->server = ly_sftp_server_new(&options);
     return true;
 }

@@ -102,7 +102,13 @@ void ly_server_terminal_resize(LyServerTerminal *terminal)
         .ws_xpixel = (unsigned short)LY_MIN(terminal->size.width, 65535u),
         .ws_ypixel = (unsigned short)LY_MIN(terminal->size.height, 65535u),
     };
-    ioctl(terminal->fd, TIOCSWINSZ, &size);
+    if (terminal->fd >= 0)
+        ioctl(terminal->fd, TIOCSWINSZ, &size);
+}
+
+bool ly_server_terminal_break(LyServerTerminal *terminal)
+{
+    return terminal->fd >= 0 && tcsendbreak(terminal->fd, 0) == 0;
 }
 
 bool ly_server_terminal_open(LyServerTerminal *terminal, LyError *error)

@@ -20,11 +20,16 @@ typedef enum LyServerStartKind { LY_START_EXEC, LY_START_SHELL, LY_START_SUBSYST
 typedef struct LyServerStart {
     LyServerStartKind kind;
     LyBytes command; /* EXEC: the command; SUBSYSTEM: its name */
+    /* A command is forced (force_command, authorized_keys' command=, a certificate): `kind` and `command` say
+     * what has to run, `original` what the client asked for (empty: a shell; "sftp": the subsystem). */
+    bool forced;
+    LyBytes original;
 } LyServerStart;
 
 /* The application's answers. Each may be NULL; false leaves the question to the ready-made answers. A
- * question that was taken (true) may be answered later; its views live until then or, where said so, until it
- * returns. */
+ * question that was taken (true) may be answered later, and later ones wait for it: replies leave in the order
+ * of the requests. Views live until the handler returns, those of `authenticate` until the answer. Handlers
+ * and channel functions do not free the server (ly_server_disconnect ends it); `ended` may. */
 typedef struct LyServerHandlers {
     /* What happens below: the client's identification, NEWKEYS, extensions. Until it returns. */
     void (*transport)(void *user, LyServer *server, const LyTransportEvent *event);
@@ -34,11 +39,12 @@ typedef struct LyServerHandlers {
     void (*ready)(void *user, LyServer *server, LyBytes user_name); /* signed in */
     /* A channel of another type than session is opened: accept (with a func of its own) or refuse. */
     bool (*open_request)(void *user, LyServer *server, const LyConnectionEvent *event);
-    /* May a session be opened? False refuses it. NULL: as max_sessions allows. */
+    /* May a session be opened? False refuses it (session_closed is not called then). NULL: as max_sessions
+     * allows, which holds in any case. */
     bool (*session)(void *user, LyServer *server, LyServerChannel *channel);
     /* A request on a session before and beside its program: env, pty-req, window-change, x11-req, signal,
      * break, auth-agent-req@openssh.com: answer with ly_channel_reply if event->want_reply. The ready-made
-     * answers keep env and pty for the getters below. */
+     * answers keep env (LANG, LC_*, GIT_PROTOCOL), pty and x11 for the getters below. */
     bool (*request)(void *user, LyServer *server, LyServerChannel *channel, const LyConnectionEvent *event);
     /* exec, shell or subsystem. True: the channel is the application's from now on (ly_channel_set_func on
      * ly_server_channel); it answers with ly_channel_reply if event->want_reply and closes the channel in the
@@ -48,29 +54,37 @@ typedef struct LyServerHandlers {
     /* The subsystem sftp is to be served: true when *options (backend, read_only ...; sink and symlink order
      * are set by the library) was filled in. False: the directory backend. */
     bool (*sftp)(void *user, LyServer *server, LyServerChannel *channel, LySftpServerOptions *options);
-    void (*session_closed)(void *user, LyServer *server,
-                           LyServerChannel *channel); /* free what belonged to it */
+    /* Closed by both sides, or the connection ended: free what belonged to it. */
+    void (*session_closed)(void *user, LyServer *server, LyServerChannel *channel);
     /* tcpip-forward, cancel-tcpip-forward, streamlocal-forward@openssh.com ...: answer with ly_global_reply,
      * in order, if event->want_reply. */
     bool (*global_request)(void *user, LyServer *server, const LyConnectionEvent *event);
+    /* The answer to a ly_global_request of the application's own. */
+    void (*global_reply)(void *user, LyServer *server, const LyConnectionEvent *event);
     void *user;
 } LyServerHandlers;
 
 /* What the ready-made answers forward; nothing unless asked. authorized_keys' restrictions (permitopen,
  * permitlisten, no-port-forwarding, no-agent-forwarding, no-X11-forwarding, restrict) hold as well. */
 enum {
-    LY_FORWARD_LOCAL = 1,       /* direct-tcpip */
-    LY_FORWARD_REMOTE = 2,      /* tcpip-forward; port 0 is answered with the port */
-    LY_FORWARD_STREAMLOCAL = 4, /* with the two before: Unix sockets */
-    LY_FORWARD_AGENT = 8,       /* auth-agent-req: SSH_AUTH_SOCK for what runs */
-    LY_FORWARD_X11 = 16,        /* x11-req: DISPLAY for what runs, its cookie by xauth(1) */
-    LY_FORWARD_GATEWAY = 32,    /* remote forwards on other addresses than loopback */
+    LY_FORWARD_LOCAL = 1,  /* direct-tcpip */
+    LY_FORWARD_REMOTE = 2, /* tcpip-forward, on loopback whatever address is asked for; port 0 is answered with
+                              the port */
+    LY_FORWARD_LOCAL_STREAMLOCAL = 4, /* the same with Unix sockets, but not where there is a `root` */
+    LY_FORWARD_REMOTE_STREAMLOCAL = 8,
+    LY_FORWARD_STREAMLOCAL = 12,
+    LY_FORWARD_AGENT = 16,        /* auth-agent-req: SSH_AUTH_SOCK for what runs */
+    LY_FORWARD_X11 = 32,          /* x11-req: DISPLAY for what runs, its cookie by xauth(1) */
+    LY_FORWARD_GATEWAY = 64,      /* remote forwards on the address that is asked for */
+    LY_FORWARD_ANY_ADDRESS = 128, /* remote forwards on every address, whatever is asked for */
+    LY_FORWARD_UNLINK = 256,      /* a socket (nothing else) that is at a path to listen on is replaced */
 };
 
 /* What all connections of a program have in common; it must outlive them. */
 typedef struct LyServerOptions {
-    /* Host keys, algorithms, limits, banner, times. Its role, its userauth.methods and its transport.log are
-     * set here from what follows. */
+    /* Host keys, algorithms, limits, banner, times. Its role and its transport.log are set here from what
+     * follows, and so is userauth.methods unless there is a handler `authenticate` (NULL then: what the
+     * ready-made answers have, or all if that is nothing). */
     LySessionOptions session;
     const char *authorized_keys; /* read anew for each sign-in; NULL: no publickey */
     const char *password_file;   /* "user:password" lines, read anew; for password and keyboard-interactive.
@@ -80,6 +94,8 @@ typedef struct LyServerOptions {
     const char *force_command;
     uint32_t max_sessions; /* session channels open at once; 0: 64 */
     unsigned forwards;     /* LY_FORWARD_* */
+    uint32_t max_forwarded; /* connections forwarded at once; 0: 512 */
+    uint32_t max_listeners; /* of remote forwards; 0: 64 */
     LyServerHandlers handlers;
     bool announce_host_keys; /* hostkeys-00@openssh.com after the sign-in, and its proofs */
     LyLog log;               /* who signed in and how, what went wrong */
@@ -110,15 +126,17 @@ void ly_server_wake(LyServer *server);
 void ly_server_disconnect(LyServer *server, uint32_t reason, const char *sentence);
 
 /* Of a session channel: what the client sent before its program. Views live as long as the channel. */
-LyChannel *ly_server_channel(LyServerChannel *channel);
-LyServer *ly_server_channel_server(LyServerChannel *channel);
+LyChannel *ly_server_channel(const LyServerChannel *channel); /* NULL in session_closed */
+LyServer *ly_server_channel_server(const LyServerChannel *channel);
 void *ly_server_channel_user(const LyServerChannel *channel); /* the application's */
 void ly_server_channel_set_user(LyServerChannel *channel, void *user);
 bool ly_server_channel_pty(const LyServerChannel *channel, LyPtyRequest *pty); /* false: none was asked for */
 bool ly_server_channel_x11(const LyServerChannel *channel, LyX11Request *x11);
-/* A connection to the client's agent over a channel that is opened when it is first used
- * (auth-agent@openssh.com). NULL with *error: the client did not offer its agent. To be freed before the
- * server. */
+/* The variables, from index 0 on; false: there are no more. */
+bool ly_server_channel_env(const LyServerChannel *channel, size_t index, LyBytes *name, LyBytes *value);
+/* A connection to the client's agent, over a channel (auth-agent@openssh.com) that all of them share and that
+ * is opened when it is first used. NULL with *error: the client did not offer its agent, or it is not
+ * forwarded here (LY_FORWARD_AGENT). To be freed before the server, or in `ended`. */
 LyAgentConnection *ly_server_agent(LyServer *server, LyError *error);
 
 #endif

@@ -263,6 +263,38 @@ static LyKey *security_key(const char *application, LyBuf *fields)
     return key;
 }
 
+/* Behind the certificate of an sk-ssh-ed25519 key OpenSSH sends the public key once more, and of an sk-ecdsa
+ * one not. */
+static void test_security_key_certificate(void)
+{
+    LY_AUTO(ly_buf_free) LyBuf fields = {0};
+    LY_AUTO(ly_buf_free) LyBuf sent = {0};
+    LY_AUTO(ly_buf_free) LyBuf written = {0};
+    LyKey *key = security_key("ssh:", &fields), *ca = new_key(LY_PK_ED25519, 0);
+    LyCertificateRequest request = {.kind = LY_CERTIFICATE_USER,
+                                    .id = LY_BYTES("id"),
+                                    .principals = LY_BYTES("me"),
+                                    .valid_before = UINT64_MAX};
+    LyKey *issued = ly_certificate_issue(crypto, key, &request, false, ca, (LyBytes){0}, NULL);
+    LyReader rest = ly_reader(ly_buf_bytes(&fields));
+    ly_get_string(&rest);
+    ly_put_cstring(&sent, "sk-ssh-ed25519-cert-v01@openssh.com");
+    ly_put_string(&sent, ly_key_blob(issued));
+    ly_buf_add(&sent, ly_get_rest(&rest));
+    LyReader reader = ly_reader(ly_buf_bytes(&sent));
+    LyKey *certified = ly_key_new_private(crypto, &reader, (LyBytes){0}, NULL);
+    g_assert_true(certified && ly_reader_done(&reader));
+    ly_key_put_private(certified, &written);
+    g_assert_cmpmem(written.data, written.len, sent.data, sent.len);
+    sent.data[sent.len - 4 - 10 - 1 - 8 - 1] ^= 1; /* the second public key's last byte */
+    reader = ly_reader(ly_buf_bytes(&sent));
+    g_assert_null(ly_key_new_private(crypto, &reader, (LyBytes){0}, NULL));
+    ly_key_unref(certified);
+    ly_key_unref(issued);
+    ly_key_unref(key);
+    ly_key_unref(ca);
+}
+
 static void test_security_keys(void)
 {
     static const char *const providers[] = {"/usr/lib/*", NULL};
@@ -273,8 +305,13 @@ static void test_security_keys(void)
     static const struct {
         const char *provider;
         unsigned reply;
-    } cases[] = {{"internal", S},        {"Internal", S}, {"/links/usr/lib/fido.so", S}, {"/tmp/fido.so", F},
-                 {"/gone/usr/lib/x", F}, {"fido.so", F},  {"", F}};
+    } cases[] = {{"internal", S},
+                 {"Internal", S},
+                 {"/links/usr/lib/fido.so", S},
+                 {"/tmp/fido.so", F},
+                 {"/gone/usr/lib/x", F},
+                 {"fido.so", F},
+                 {"", F}};
     for (size_t i = 0; i < LY_COUNT(cases); i++) {
         LyKey *key = security_key("ssh:", &fields);
         ly_buf_clear(&constraints);
@@ -299,7 +336,8 @@ static void test_security_keys(void)
     ly_agent_client_free(client);
     rig_stop(&rig);
     /* Whoever pulls events can reach it: it signs, and knows by what. */
-    rig_start(&rig, &(LyAgentOptions){.restrict_websafe = true, .providers = providers, .security_keys = true});
+    rig_start(&rig,
+              &(LyAgentOptions){.restrict_websafe = true, .providers = providers, .security_keys = true});
     client = ly_agent_client_new(rig.agent, NULL);
     do_add(&rig, client, key, (LyBytes){0});
     rig.hold = true;
@@ -326,6 +364,7 @@ int main(int argc, char **argv)
     g_test_add_func("/agent-keys/certificate", test_certificate);
     g_test_add_func("/agent-keys/mismatch", test_mismatch);
     g_test_add_func("/agent-keys/security-keys", test_security_keys);
+    g_test_add_func("/agent-keys/security-key-certificate", test_security_key_certificate);
     int result = g_test_run();
     ly_crypto_unref(crypto);
     return result;

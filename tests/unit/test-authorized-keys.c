@@ -67,8 +67,15 @@ static void test_options(void)
         {"command=\"\"", "pfaxut", "", NULL},
         {"environment=\"A=b c\",environment=\"D_1=\"", "pfaxut", NULL, "A=b c\nD_1=\n"},
         {"tunnel=\"0\"", "paxut", NULL, NULL},
-        {"permitopen=\"host:22\",permitlisten=\"8080\"", "paxut", NULL, NULL},
-        {"permitopen=\"host:22\",port-forwarding", "paxut", NULL, NULL},
+        {"permitopen=\"host:22\",permitlisten=\"8080\"", "pfaxut", NULL, NULL},
+        {"permitopen=\"host:22\",no-port-forwarding", "paxut", NULL, NULL},
+        {"permitopen=\"host\"", NULL, NULL, NULL},
+        {"permitopen=\"22\"", NULL, NULL, NULL},
+        {"permitopen=\":22\"", NULL, NULL, NULL},
+        {"permitopen=\"host:0\"", NULL, NULL, NULL},
+        {"permitopen=\"host:65536\"", NULL, NULL, NULL},
+        {"permitopen=\"::1:22\"", NULL, NULL, NULL},
+        {"permitlisten=\"\"", NULL, NULL, NULL},
         {"expiry-time=\"20260701\"", NULL, NULL, NULL}, /* TZ is UTC here */
         {"expiry-time=\"20260702\"", "pfaxut", NULL, NULL},
         {"expiry-time=\"202607010001Z\"", "pfaxut", NULL, NULL},
@@ -120,6 +127,49 @@ static void test_options(void)
         /* A key that is listed as a CA only is simply not there; for the rest the log can say why. */
         g_assert_true(authorization.found || authorization.refused ||
                       strcmp(rows[i].options, "cert-authority") == 0);
+        ly_authorization_clear(&authorization);
+    }
+}
+
+static void test_permits(void)
+{
+    static const struct {
+        const char *options, *host;
+        uint32_t port;
+        bool open, listen;
+    } rows[] = {
+        {"", "anything", 1, true, true},
+        {"no-port-forwarding", "anything", 1, false, false},
+        {"restrict", "anything", 1, false, false},
+        {"permitopen=\"db.test:5432\"", "db.test", 5432, true, true},
+        {"permitopen=\"db.test:5432\"", "DB.test", 5432, true, true},
+        {"permitopen=\"db.test:5432\"", "db.test", 5433, false, true},
+        {"permitopen=\"db.test:5432\"", "db.testing", 5432, false, true},
+        {"permitopen=\"db.test:5432\"", "b.test", 5432, false, true},
+        {"permitopen=\"db.test:5432\"", "", 5432, false, true},
+        {"permitopen=\"db.test:5432\",permitopen=\"[::1]:80\"", "::1", 80, true, true},
+        {"permitopen=\"db.*:5432\"", "db.test", 5432, false, true}, /* literal */
+        {"permitopen=\"*:22\"", "db.test", 22, true, true},
+        {"permitopen=\"db.test:*\"", "db.test", 65535, true, true},
+        {"permitopen=\"db.test:*\",no-port-forwarding", "db.test", 1, false, false},
+        {"permitlisten=\"8080\"", "localhost", 8080, true, true},
+        {"permitlisten=\"8080\"", "", 8080, true, true},
+        {"permitlisten=\"8080\"", "", 0, true, false},
+        {"permitlisten=\"localhost:8080\"", "localhost", 8080, true, true},
+        {"permitlisten=\"localhost:8080\"", "127.0.0.1", 8080, true, false},
+        {"permitlisten=\"localhost:8080\"", "", 8080, true, false},
+        {"permitlisten=\"localhost:*\"", "localhost", 0, true, true},
+        {"permitlisten=\"*.test:8080\"", "a.Test", 8080, true, true},
+        {"permitlisten=\"*.test:8080\",permitlisten=\"9090\"", "x", 9090, true, true},
+    };
+    for (size_t i = 0; i < LY_COUNT(rows); i++) {
+        LyAuthorization authorization;
+        check_options(rows[i].options, "192.0.2.1", &authorization);
+        g_assert_true(authorization.found);
+        LyBytes host = ly_bytes_str(rows[i].host);
+        if (ly_authorization_may_open(&authorization, host, rows[i].port) != rows[i].open ||
+            ly_authorization_may_listen(&authorization, host, rows[i].port) != rows[i].listen)
+            g_error("%s: %s port %u", rows[i].options, rows[i].host, rows[i].port);
         ly_authorization_clear(&authorization);
     }
 }
@@ -305,6 +355,7 @@ int main(int argc, char **argv)
     crypto = ly_crypto_new(0, NULL);
     g_assert_nonnull(crypto);
     g_test_add_func("/authorized-keys/options", test_options);
+    g_test_add_func("/authorized-keys/permits", test_permits);
     g_test_add_func("/authorized-keys/local-time", test_local_time);
     g_test_add_func("/authorized-keys/from", test_from);
     g_test_add_func("/authorized-keys/lines", test_lines);

@@ -547,6 +547,38 @@ static void test_messages(void)
     }
 }
 
+/* A certificate as PKCS#11 tokens hold them: openssl req -x509, P-256. */
+static void test_x509(void)
+{
+    static const char base64[] =
+        "MIIBbzCCARWgAwIBAgIUKFSlUKiF8n7XpUDCF9We6zUQgHUwCgYIKoZIzj0EAwIw"
+        "DDEKMAgGA1UEAwwBeDAgFw0yNjExMjMwMDI2MjdaGA8yMTI2MTAzMDAwMjYyN1ow"
+        "DDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLQqXADsSHCR"
+        "ihSe2E2whPjOAhY534lrBjFslgk1TJHLPdtM0M/iQlj1ddr536Fr37JmM0Ti6vN3"
+        "MVBlqr3md5ijUzBRMB0GA1UdDgQWBBRtRp0bQdqnoTEK5Ohj9/VWDSzpozAfBgNV"
+        "HSMEGDAWgBRtRp0bQdqnoTEK5Ohj9/VWDSzpozAPBgNVHRMBAf8EBTADAQH/MAoG"
+        "CCqGSM49BAMCA0gAMEUCICs0LGaWs1EBOLIPVkXq2pLKrxRQu+471nf8v35XcVj8"
+        "AiEAiSUyFOVDAninP97lxxhOPHCX5UND0OOoWOvnatc2/38=";
+    LY_AUTO(ly_buf_free) LyBuf der = {0};
+    LyError error = {0};
+    g_assert_true(ly_base64_decode(&der, ly_bytes_str(base64), false));
+    LyKey *key = ly_key_read_x509(crypto, ly_buf_bytes(&der), &error);
+    g_assert_nonnull(key);
+    g_assert_true(is_key(key, "SHA256:tbIvjiYGbOjgw7KgZ2WdIDdpSYr2ohoC7wir/RGqQls"));
+    ly_key_unref(key);
+    /* The signature behind it is not looked at; the certificate's own length is. */
+    for (size_t len = 0; len < der.len; len++) {
+        error = (LyError){0};
+        g_assert_null(ly_key_read_x509(crypto, ly_bytes(der.data, len), &error));
+        g_assert_cmpint(error.code, !=, LY_OK);
+    }
+    for (size_t bit = 0; bit < der.len * 8; bit++) {
+        der.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ly_key_unref(ly_key_read_x509(crypto, ly_buf_bytes(&der), NULL));
+        der.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -563,6 +595,7 @@ int main(int argc, char **argv)
     g_test_add_func("/key-read/odd-texts", test_odd_texts);
     g_test_add_func("/key-read/sshcom-wrap", test_sshcom_wrap);
     g_test_add_func("/key-read/messages", test_messages);
+    g_test_add_func("/key-read/x509", test_x509);
     int status = g_test_run();
     ly_crypto_unref(crypto);
     return status;
