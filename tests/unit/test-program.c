@@ -8,7 +8,8 @@ typedef struct Run {
     GString *server_saw, *told, *out, *err;
     LyChannel *server_channel;
     size_t sent, received;
-    bool closed, free_in[6], hold;
+    bool closed, free_in[6], free_client, hold;
+    size_t told_late; /* what was told by then */
     LyProgramEnd end;
     LyError error;
 } Run;
@@ -20,6 +21,12 @@ static void maybe_free(Run *run, int where)
 {
     if (!run->free_in[where])
         return;
+    if (run->free_client) {
+        ly_client_free(run->rig.client);
+        run->rig.client = NULL;
+        run->told_late = run->told->len;
+        return;
+    }
     ly_program_free(run->program);
     run->program = NULL;
 }
@@ -433,6 +440,33 @@ static void test_free_anywhere(void)
     }
 }
 
+/* The client is freed from within each, and the program later. */
+static void test_free_client_anywhere(void)
+{
+    for (int where = 0; where <= IN_WRITABLE; where++) {
+        Run run;
+        run_start(&run);
+        run.free_in[where] = run.free_client = true;
+        run.program = program_new(&run, &plain);
+        if (where == IN_WRITABLE)
+            write_all(&run, 300000);
+        RUN_UNTIL(run.rig.loop, run.told->len);
+        if (run.server_channel) {
+            LyBytes out = LY_BYTES("output");
+            ly_channel_send(run.server_channel, &out, 1);
+            ly_channel_eof(run.server_channel);
+            ly_channel_close(run.server_channel);
+            ly_drive_wake(run.rig.server);
+        }
+        RUN_UNTIL(run.rig.loop, run.rig.server_ended);
+        g_assert_null(run.rig.client);
+        g_assert_cmpuint(run.told->len, ==, run.told_late);
+        g_assert_cmpint(run.closed, ==, where == IN_CLOSED);
+        ly_program_eof(run.program);
+        run_clear(&run);
+    }
+}
+
 static void test_no_channels_left(void)
 {
     Run run;
@@ -463,6 +497,7 @@ int main(int argc, char **argv)
     g_test_add_func("/program/defect-23-max-sessions", test_max_sessions);
     g_test_add_func("/program/connection-ends", test_connection_ends);
     g_test_add_func("/program/free-anywhere", test_free_anywhere);
+    g_test_add_func("/program/free-client-anywhere", test_free_client_anywhere);
     g_test_add_func("/program/no-channels-left", test_no_channels_left);
     return g_test_run();
 }
