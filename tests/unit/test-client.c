@@ -2,6 +2,8 @@
  * and what the reference's defects would look like here. */
 #include <unistd.h>
 
+#include <glib/gstdio.h>
+
 #include "agent/client.h"
 #include "agent/numbers.h"
 #include "client-rig.h"
@@ -41,6 +43,51 @@ static void test_host_key(void)
         }
         rig_clear(&rig);
     }
+}
+
+static void busy(void *data)
+{
+    g_usleep(50 * 1000);
+}
+
+static void busy_done(void *data, bool cancelled)
+{
+}
+
+/* A program that ends right after the sign-in leaves the host key in the file, although the loop's threads
+ * had no time for it. */
+static void test_host_key_remembered(void)
+{
+    Rig rig;
+    rig_init(&rig);
+    GError *failed = NULL;
+    char *folder = g_dir_make_tmp("lanyard-XXXXXX", &failed), *text = NULL;
+    g_assert_no_error(failed);
+    char *path = g_build_filename(folder, "known_hosts", NULL);
+    char *file = g_strdup_printf("UserKnownHostsFile=%s", path);
+    const char *settings[] = {file,
+                              "GlobalKnownHostsFile=none",
+                              "StrictHostKeyChecking=accept-new",
+                              "IdentityFile=none",
+                              "IdentityAgent=none",
+                              NULL};
+    rig.destination_options.settings = settings;
+    rig.events.host_key = NULL;
+    for (int i = 0; i < 8; i++)
+        ly_loop_work(rig.loop, busy, busy_done, NULL);
+    rig_start(&rig);
+    RUN_UNTIL(rig.loop, rig.ready || rig.closed);
+    g_assert_cmpstr(rig.error.message, ==, "");
+    rig_clear(&rig);
+    g_file_get_contents(path, &text, NULL, &failed);
+    g_assert_no_error(failed);
+    g_assert_true(g_str_has_prefix(text, "example.test ssh-ed25519 "));
+    g_unlink(path);
+    g_rmdir(folder);
+    g_free(text);
+    g_free(file);
+    g_free(path);
+    g_free(folder);
 }
 
 /* --- attempts --- */
@@ -521,6 +568,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/client/defect-01-host-key-answers", test_host_key);
+    g_test_add_func("/client/host-key-remembered-at-the-end", test_host_key_remembered);
     g_test_add_func("/client/attempts/list-refused", test_list_refused);
     g_test_add_func("/client/attempts/list-partial", test_list_partial);
     g_test_add_func("/client/defect-08-agent-partial-success", test_agent_partial);
