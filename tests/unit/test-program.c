@@ -1,5 +1,6 @@
 /* core/loop/program.h against a server that the test plays. */
 #include "client-rig.h"
+#include "connection/connection-private.h"
 #include "loop/program.h"
 
 typedef struct Run {
@@ -39,6 +40,15 @@ static void note(Run *run, const LyConnectionEvent *event)
                            event->want_reply ? "?" : "");
 }
 
+/* Our own engine answers what it owes first. */
+static void close_without_reply(Rig *rig, LyChannel *channel)
+{
+    uint8_t payload[5] = {SSH_MSG_CHANNEL_CLOSE};
+    LyBytes part = ly_bytes(payload, sizeof payload);
+    ly_store_u32(payload + 1, channel->peer_id);
+    ly_transport_send(ly_session_transport(ly_drive_session(rig->server)), &part, 1);
+}
+
 static void serve(Rig *rig, const LyConnectionEvent *event)
 {
     Run *run = rig->own;
@@ -59,7 +69,7 @@ static void serve(Rig *rig, const LyConnectionEvent *event)
         bool starts = ly_bytes_is(event->text, "exec") || ly_bytes_is(event->text, "shell") ||
                       ly_bytes_is(event->text, "subsystem");
         if (rig->step == 4)
-            ly_channel_close(event->channel);
+            close_without_reply(rig, event->channel);
         else
             ly_channel_reply(event->channel, !(starts ? rig->step == 2 : rig->step == 3));
         break;
@@ -352,7 +362,8 @@ static void test_refusals(void)
         g_assert_cmpstr(run.told->str, ==, "");
         for (int k = 0; k < 10; k++)
             ly_loop_run_once(run.rig.loop, 1000);
-        g_assert_false(run.rig.closed);
+        /* the engine at the other end does not know of a CLOSE that went past it, and sends a second one */
+        g_assert_cmpint(run.rig.closed, ==, run.rig.step == 4);
         run_clear(&run);
     }
 }
