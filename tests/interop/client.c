@@ -1,8 +1,8 @@
-/* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-n TIMES] [-e NAME=VALUE] [-t TERM] [-m] [-R]
+/* client -p PORT [-k KEY] [-A] [-a] [-w PASSWORD] [-n TIMES] [-e NAME=VALUE] [-t TERM] [-m] [-R]
  * [USER@]HOST COMMAND: what core/loop's client and programs do for an application with a mind of its own. The
  * attempts are made in the order of -k, -A and -w, whoever the host is. TIMES programs run at once; -t gives
- * them a terminal of 50 rows and 100 columns without echo; -m says no-more-sessions and tries one more; -R
- * waits for a key exchange of its own. What happens is printed a line each. */
+ * them a terminal of 50 rows and 100 columns without echo; -a forwards the agent; -m says no-more-sessions
+ * and tries one more; -R waits for a key exchange of its own. What happens is printed a line each. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
     application.program.env = env;
     ly_put_terminal_mode(&modes, LY_TTY_ECHO, 0);
     ly_put_terminal_mode(&modes, LY_TTY_IUTF8, 1);
-    while ((option = getopt(argc, argv, "+p:k:Aw:n:e:t:mR")) != -1) {
+    while ((option = getopt(argc, argv, "+p:k:Aaw:n:e:t:mR")) != -1) {
         LyAttempt *attempt = &application.attempts[application.attempt_count];
         LyBytes *pair = &env[2 * application.program.env_count];
         switch (option) {
@@ -198,6 +198,9 @@ int main(int argc, char **argv)
         case 'A':
             attempt->kind = LY_ATTEMPT_AGENT;
             application.attempt_count++;
+            break;
+        case 'a':
+            application.program.agent = true;
             break;
         case 'w':
             *attempt = (LyAttempt){.kind = LY_ATTEMPT_PASSWORD, .password = ly_bytes_str(optarg)};
