@@ -173,7 +173,7 @@ static bool keep_all(void *user, LyServer *server, LyServerChannel *channel, con
     return true;
 }
 
-/* What the application never answered is refused before CLOSE. */
+/* What the application never answered is refused before CLOSE, because an answer waits behind it. */
 static void test_close_answers(void)
 {
     Rig rig;
