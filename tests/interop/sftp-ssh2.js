@@ -1,6 +1,6 @@
 // sftp-ssh2.js SSH2 HOST-KEY DIRECTORY: npm ssh2's SFTP server over a directory, on a free port of 127.0.0.1 (printed). The first
 // component of a path says how it behaves: short (READ gives 1 to n bytes), late (replies delayed, in any order), die (the
-// socket is destroyed at the 20th READ or WRITE), plain. STATUS goes without a text, and there are no extensions.
+// socket is destroyed at the 8th READ or WRITE), plain. STATUS goes without a text, and there are no extensions.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -28,7 +28,7 @@ function serve(sftp, socket) {
     sftp.handle(id, handle);
   };
   const get = (handle) => handles.get(handle.readUInt32BE(0));
-  const dies = (open) => open.kind === 'die' && ++transfers === 20 && (socket.destroy(), true);
+  const dies = (open) => open.kind === 'die' && ++transfers === 8 && (socket.destroy(), true);
   const on_path = (event, call) => sftp.on(event, (id, name) => {
     const { kind, file } = split(name);
     call(file, (error) => answer(id, kind, error));
