@@ -36,7 +36,8 @@ static void timed_out(void *user)
 {
     ProviderProcess *process = user;
     char why[80];
-    snprintf(why, sizeof why, "did not answer within %.0f seconds", (double)process->options.timeout_us / 1e6);
+    snprintf(why, sizeof why, "did not answer within %.0f seconds",
+             (double)process->options.timeout_us / 1e6);
     lose(process, why);
 }
 
@@ -130,11 +131,8 @@ ProviderProcess *provider_process_new(LyLoop *loop, const ProviderProcessOptions
     const char *argv[] = {program, options->kind, options->path, NULL};
     LyChildOptions child = {.argv = argv, .fds = {LY_CHILD_SOCKET, LY_CHILD_SOCKET, LY_CHILD_INHERIT}};
     ProviderProcess *process = ly_new(ProviderProcess);
-    *process = (ProviderProcess){.loop = loop,
-                                 .options = *options,
-                                 .fd = -1,
-                                 .input = LY_BUF(INPUT_MAX),
-                                 .output = LY_BUF(INPUT_MAX)};
+    *process = (ProviderProcess){
+        .loop = loop, .options = *options, .fd = -1, .input = LY_BUF(INPUT_MAX), .output = LY_BUF(INPUT_MAX)};
     process->options.kind = process->options.path = NULL; /* its own since it was started */
     process->child = ly_child_new(loop, &child, ended, process, error);
     if (!process->child) {

@@ -7,9 +7,9 @@
 #include "base/secret.h"
 #include "base/wire.h"
 #include "provider-process.h"
-#include "provider/protocol.h"
+#include "provider-words.h"
 
-enum { MODULES_MAX = 32, PIN_ATTEMPTS = 3, COMMENT_MAX = 200 /* bytes */ };
+enum { MODULES_MAX = 32, PIN_ATTEMPTS = 3 };
 
 /* A module that was loaded, or the library of security keys that sign just now. */
 typedef struct Module {
@@ -143,11 +143,11 @@ static Job *job_new(Module *module, const LyAgentEvent *event)
     return job;
 }
 
-static void tell(const Module *module, LyLogLevel level, const char *what, const char *why)
+static void tell(const Module *module, LyLogLevel level, const char *what)
 {
     ly_log(module->providers->options.log, level, "%s %s: %s",
            module->is_sk ? "the security key library" : "the module",
-           LY_PRINTABLE(ly_bytes_str(module->path)), why ? why : what);
+           LY_PRINTABLE(ly_bytes_str(module->path)), what);
 }
 
 /* ---- the process ---- */
@@ -167,7 +167,7 @@ static bool start(Module *module)
                                       .user = module};
     module->process = provider_process_new(providers->options.loop, &options, &error);
     if (!module->process)
-        tell(module, LY_LOG_ERROR, error.message, NULL);
+        tell(module, LY_LOG_ERROR, error.message);
     return module->process != NULL;
 }
 
@@ -215,7 +215,7 @@ static void process_lost(void *user, const char *why)
     module_end(module);
     Job *job = first_job(module);
     bool added = module->is_sk || !job || job->key; /* it got as far as that, and its name stays known */
-    if (module->is_sk) { /* the others get a process of their own */
+    if (module->is_sk) {                            /* the others get a process of their own */
         if (job && busy) {
             refuse(job);
             finish(job);
@@ -235,50 +235,30 @@ static void process_lost(void *user, const char *why)
 
 /* ---- answers ---- */
 
-static LyKey *get_key(const Module *module, LyReader *reader)
-{
-    const ProvidersOptions *options = &module->providers->options;
-    LyBytes blob = ly_get_string(reader), comment = ly_get_string(reader);
-    LyKey *key = ly_key_new_public(options->crypto, blob, NULL);
-    if (!key || ly_key_is_certificate(key) || ly_key_type(key)->sk) {
-        ly_key_unref(key);
-        return NULL;
-    }
-    if (comment.len == 0)
-        comment = ly_bytes_str(module->path);
-    LyKey *commented = ly_key_new_commented(key, ly_bytes_slice(comment, 0, COMMENT_MAX));
-    ly_key_unref(key);
-    return commented;
-}
-
 static void take_keys(const Job *job, LyReader *reader)
 {
+    const ProvidersOptions *options = &job->module->providers->options;
     LyKey *keys[PROVIDER_KEYS_MAX];
-    size_t count = 0;
-    for (uint32_t left = ly_get_u32(reader); left && !reader->failed && count < PROVIDER_KEYS_MAX; left--)
-        if ((keys[count] = get_key(job->module, reader)))
-            count++;
-    if (!ly_reader_done(reader))
-        tell(job->module, LY_LOG_WARNING, "its list of keys is malformed", NULL);
-    ly_agent_answer_provider(job->module->providers->options.agent, job->id, ly_reader_done(reader), keys, count);
+    size_t count;
+    bool good = provider_get_keys(options->crypto, reader, job->module->path, keys, &count);
+    if (!good)
+        tell(job->module, LY_LOG_WARNING, "its list of keys is malformed");
+    ly_agent_answer_provider(options->agent, job->id, good, keys, count);
     for (size_t i = 0; i < count; i++)
         ly_key_unref(keys[i]);
 }
 
-/* What a module gives away as a signature is looked at: by a wrong one, of RSA, the key may be told. */
 static void take_signature(const Job *job, LyReader *reader)
 {
     const ProvidersOptions *options = &job->module->providers->options;
-    LyBytes signature = ly_get_string(reader);
-    LyError error = {0};
-    LyKey *plain = ly_key_new_public(options->crypto, ly_key_plain_blob(job->key), &error);
-    bool good = plain && ly_reader_done(reader) &&
-                ly_key_verify(plain, ly_buf_bytes(&job->algorithm), ly_buf_bytes(&job->data), signature, NULL,
-                              &error);
-    ly_key_unref(plain);
-    if (!good)
-        tell(job->module, LY_LOG_ERROR, "its signature is not good", error.code ? error.message : NULL);
-    ly_agent_answer_sign(options->agent, job->id, good ? signature : (LyBytes){0});
+    LyBytes signature = {0};
+    LyError error;
+    if (!provider_get_signature(options->crypto, reader, job->key, ly_buf_bytes(&job->algorithm),
+                                ly_buf_bytes(&job->data), &signature, &error)) {
+        ly_error_prefix(&error, "its signature is not good");
+        tell(job->module, LY_LOG_ERROR, error.message);
+    }
+    ly_agent_answer_sign(options->agent, job->id, signature);
 }
 
 static void pin_given(void *user, const char *pin)
@@ -305,8 +285,8 @@ static bool ask_for_pin(Job *job, const char *note, LyReader *reader)
     if (!job->key || job->attempts >= PIN_ATTEMPTS || !ly_reader_done(reader))
         return false;
     module->asking = true;
-    ask_pin(module->providers->options.ask, job->id, note, LY_PRINTABLE(ly_bytes_str(whose)), job->text, pin_given,
-            job);
+    ask_pin(module->providers->options.ask, job->id, note, LY_PRINTABLE(ly_bytes_str(whose)), job->text,
+            pin_given, job);
     return true;
 }
 
@@ -321,7 +301,7 @@ static void process_answered(void *user, LyBytes reply)
     ly_printable(ly_get_string(&reader), note, sizeof note);
     module->busy = false;
     if (note[0])
-        tell(module, LY_LOG_WARNING, note, NULL);
+        tell(module, LY_LOG_WARNING, note);
     if (status == PROVIDER_PIN && !job->withdrawn && ask_for_pin(job, note, &reader)) {
         providers->options.answered(providers->options.user);
         return;
@@ -358,7 +338,7 @@ static void load(Providers *providers, const LyAgentEvent *event)
     }
     Job *job = job_new(module, event);
     job->pin = ly_secret_copy(event->pin);
-    ly_put_u8(&job->request, PROVIDER_LIST);
+    provider_put_list(&job->request);
     go_on(module);
 }
 
@@ -371,27 +351,6 @@ static void unload(Providers *providers, const LyAgentEvent *event)
         ly_log(providers->options.log, LY_LOG_WARNING, "the module %s is not loaded",
                LY_PRINTABLE(event->provider));
     ly_agent_answer_provider(providers->options.agent, event->id, module != NULL, NULL, 0);
-}
-
-/* The private fields (ly_key_new_private's) end: application, flags, handle, reserved. *touches: the key wants a
- * touch. */
-static void put_sk_request(const LyKey *key, LyBytes data, LyBuf *request, bool *touches)
-{
-    LY_AUTO(ly_buf_free) LyBuf fields = {0};
-    ly_key_put_private(key, &fields);
-    LyReader reader = ly_reader(ly_buf_bytes(&fields));
-    const LyKeyType *type = ly_key_type(key);
-    /* Before them: type, and certificate or public key; ECDSA's curve, or Ed25519's public key once more. */
-    for (int skip = 2 + ((type->pk == LY_PK_ECDSA) != ly_key_is_certificate(key)); skip > 0; skip--)
-        ly_get_string(&reader);
-    ly_put_u8(request, PROVIDER_SK_SIGN);
-    ly_put_cstring(request, type->name);
-    ly_put_string(request, ly_get_string(&reader));
-    uint8_t flags = ly_get_u8(&reader);
-    *touches = flags & PROVIDER_SK_TOUCH;
-    ly_put_u8(request, flags);
-    ly_put_string(request, ly_get_string(&reader));
-    ly_put_string(request, data);
 }
 
 static void sign(Providers *providers, const LyAgentEvent *event)
@@ -411,18 +370,12 @@ static void sign(Providers *providers, const LyAgentEvent *event)
     job->text = ask_describe_request(providers->options.ask, event);
     ly_buf_add(&job->algorithm, event->algorithm);
     ly_buf_add(&job->data, event->data);
-    if (is_sk) {
-        put_sk_request(event->key, event->data, &job->request, &job->touches);
-    } else {
-        ly_put_u8(&job->request, PROVIDER_SIGN);
-        ly_put_string(&job->request, ly_key_plain_blob(event->key));
-        ly_put_string(&job->request, event->algorithm);
-        ly_put_string(&job->request, event->data);
-    }
+    provider_put_sign(event, &job->request, &job->touches);
     go_on(module);
 }
 
-/* ---- paths: followed in a job, because they may lead over a mount whose sign-in waits for this agent ---- */
+/* ---- paths: followed in a job, because they may lead over a mount whose sign-in waits for this agent ----
+ */
 
 typedef struct Path {
     Providers *providers;

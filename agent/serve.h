@@ -12,7 +12,8 @@ typedef struct ServeOptions {
     LyHash fingerprint_hash;       /* in questions */
     uint64_t provider_timeout_us;  /* what a PKCS#11 module or a security key may take to answer */
     const struct Journal *journal; /* for `lanyard-agent log` */
-    /* Told of each signature, and when a security key is to be touched, for notifications; NULL: nobody is. The text lives for the call. */
+    /* Told of each signature, and when a security key is to be touched, for notifications; NULL: nobody is.
+     * The text lives for the call. */
     void (*used)(void *user, const char *text);
     void *user;
 } ServeOptions;

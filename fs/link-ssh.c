@@ -1,6 +1,7 @@
 #include "link-ssh.h"
 
 #include "base/memory.h"
+#include "loop/program.h"
 #include "sftp/client.h"
 
 /* A window of what the fastest link needs, reached by doubling; small ones for idle mounts. */
@@ -11,9 +12,8 @@ typedef struct SshLink {
     Link link;
     const SshLinkOptions *options;
     LyClient *client;
-    LyChannel *channel; /* NULL once it is closed */
+    LyProgram *server; /* NULL before it is begun */
     bool up, password_used;
-    uint64_t exit_status;
     LyBuf said; /* the server's stderr, for the sentence of a failure */
 } SshLink;
 
@@ -23,13 +23,6 @@ static void down(SshLink *self, const LyError *error, bool final)
     self->link.events = (LinkEvents){0};
     if (events.down)
         events.down(events.user, error, final);
-}
-
-static void fail(SshLink *self, bool final, const char *format, const char *detail)
-{
-    LyError error;
-    ly_error_set(&error, LY_ERROR_IO, format, detail);
-    down(self, &error, final);
 }
 
 static const char *server_name(const SshLink *self)
@@ -63,79 +56,88 @@ static void banner(void *user, LyBytes text)
         ly_prompter_show(self->options->prompter, LY_PRINTABLE(line));
 }
 
+/* The server's program. */
+
+static void started(void *user)
+{
+    SshLink *self = user;
+    self->up = true;
+    self->link.events.up(self->link.events.user);
+}
+
+/* It is used up when `data` returns; the link may be gone by then. */
+static void received(void *user, LyBytes data)
+{
+    SshLink *self = user;
+    ly_program_consumed(self->server, data.len);
+    if (self->link.events.data)
+        self->link.events.data(self->link.events.user, data);
+}
+
+static void stderr_received(void *user, LyBytes data)
+{
+    SshLink *self = user;
+    ly_log(&self->options->log, LY_LOG_INFO, "server: %s", LY_PRINTABLE(ly_bytes_trim(data)));
+    if (self->said.len < 400)
+        ly_buf_add(&self->said, ly_bytes_slice(data, 0, 400));
+    ly_program_consumed(self->server, data.len);
+}
+
+/* No answer can come any more. */
+static void ended(void *user)
+{
+    SshLink *self = user;
+    ly_channel_close(ly_program_channel(self->server));
+}
+
+static void writable(void *user)
+{
+    SshLink *self = user;
+    if (self->link.events.writable)
+        self->link.events.writable(self->link.events.user);
+}
+
+static void server_closed(void *user, const LyProgramEnd *end, const LyError *error)
+{
+    SshLink *self = user;
+    LyError told;
+    if (!ly_client_session(self->client)) /* the connection ended, and `closed` knows whether for good */
+        return;
+    if (!error)
+        ly_error_set(
+            &told, LY_ERROR_IO,
+            self->up ? "the server ended the SFTP session (%s)" : "the SFTP server did not start (%s)",
+            self->said.len ? LY_PRINTABLE(ly_bytes_trim(ly_buf_bytes(&self->said))) : "it said nothing");
+    else if (error->code == LY_ERROR_UNSUPPORTED)
+        ly_error_set(&told, LY_ERROR_IO,
+                     "the server has no \"%s\" to speak SFTP with; name another with -o sftp_server=",
+                     server_name(self));
+    else
+        told = *error;
+    down(self, &told, !self->up);
+}
+
 static void ready(void *user)
 {
     SshLink *self = user;
-    LyChannelOptions options = {.window = WINDOW_FIRST, .max_window = WINDOW_LAST, .user = self};
-    LyConnection *connection = ly_session_connection(ly_client_session(self->client));
-    self->channel = ly_channel_open(connection, LY_BYTES("session"), (LyBytes){0}, &options);
-    ly_client_flush(self->client);
-}
-
-static void request_server(SshLink *self)
-{
-    LyBytes name = ly_bytes_str(server_name(self));
-    if (strchr(server_name(self), '/'))
-        ly_channel_exec(self->channel, name, 0);
-    else
-        ly_channel_subsystem(self->channel, name, 0);
-}
-
-static void channel_closed(SshLink *self)
-{
-    const char *said =
-        self->said.len ? LY_PRINTABLE(ly_bytes_trim(ly_buf_bytes(&self->said))) : "it said nothing";
-    self->channel = NULL;
-    fail(self, !self->up,
-         self->up ? "the server ended the SFTP session (%s)" : "the SFTP server did not start (%s)", said);
-}
-
-static void event(void *user, const LyConnectionEvent *event)
-{
-    SshLink *self = user;
-    switch (event->type) {
-    case LY_CHANNEL_OPENED:
-        request_server(self);
-        break;
-    case LY_CHANNEL_OPEN_FAILED:
-        self->channel = NULL;
-        fail(self, true, "the server refuses a session (%s)", LY_PRINTABLE(event->text));
-        break;
-    case LY_CHANNEL_REPLY:
-        if (!event->success) {
-            fail(self, true, "the server has no \"%s\" to speak SFTP with; name another with -o sftp_server=",
-                 server_name(self));
-            break;
-        }
-        self->up = true;
-        self->link.events.up(self->link.events.user);
-        break;
-    case LY_CHANNEL_DATA:
-        /* It is used up when `data` returns; the link may be gone by then. */
-        ly_channel_consumed(self->channel, event->data.len);
-        if (self->link.events.data)
-            self->link.events.data(self->link.events.user, event->data);
-        break;
-    case LY_CHANNEL_STDERR:
-        ly_log(&self->options->log, LY_LOG_INFO, "server: %s", LY_PRINTABLE(ly_bytes_trim(event->data)));
-        if (self->said.len < 400)
-            ly_buf_add(&self->said, ly_bytes_slice(event->data, 0, 400));
-        ly_channel_consumed(self->channel, event->data.len);
-        break;
-    case LY_CHANNEL_WINDOW:
-        if (self->link.events.writable)
-            self->link.events.writable(self->link.events.user);
-        break;
-    case LY_CHANNEL_EOF:
-        ly_channel_close(self->channel);
-        break;
-    case LY_CHANNEL_CLOSED:
-        channel_closed(self);
-        break;
-    default:
-        ly_client_refuse(self->client, event);
-        break;
-    }
+    const char *name = server_name(self);
+    LyProgramOptions options = {
+        .kind = strchr(name, '/') ? LY_PROGRAM_COMMAND : LY_PROGRAM_SUBSYSTEM,
+        .command = ly_bytes_str(name),
+        .window = WINDOW_FIRST,
+        .max_window = WINDOW_LAST,
+    };
+    LyProgramEvents events = {.started = started,
+                              .data = received,
+                              .stderr_data = stderr_received,
+                              .eof = ended,
+                              .writable = writable,
+                              .closed = server_closed,
+                              .user = self};
+    LyError error;
+    self->server = ly_program_new(self->client, &options, &events, &error);
+    if (!self->server)
+        down(self, &error, true);
 }
 
 static void iterated(void *user)
@@ -147,19 +149,13 @@ static void iterated(void *user)
 
 static void closed(void *user, const LyError *error, bool final)
 {
-    SshLink *self = user;
-    self->channel = NULL;
-    down(self, error, final);
+    down(user, error, final);
 }
 
 static size_t ssh_write(Link *link, const LyBytes *parts, size_t count)
 {
     SshLink *self = (SshLink *)link;
-    if (!self->channel)
-        return 0;
-    size_t taken = ly_channel_send(self->channel, parts, count);
-    ly_client_flush(self->client);
-    return taken;
+    return self->server ? ly_program_write(self->server, parts, count) : 0;
 }
 
 static bool ssh_symlink_openssh_order(const Link *link)
@@ -174,6 +170,7 @@ static void ssh_free(Link *link)
     SshLink *self = (SshLink *)link;
     self->link.events = (LinkEvents){0};
     ly_prompter_cancel(self->options->prompter, self);
+    ly_program_free(self->server);
     ly_client_free(self->client);
     ly_buf_free(&self->said);
     ly_free(self);
@@ -185,13 +182,8 @@ static Link *make(void *user, LyLoop *loop, const LinkEvents *events)
 {
     const SshLinkOptions *options = user;
     SshLink *self = ly_new(SshLink);
-    LyClientEvents client_events = {.ask = asked,
-                                    .ready = ready,
-                                    .event = event,
-                                    .iterated = iterated,
-                                    .banner = banner,
-                                    .closed = closed,
-                                    .user = self};
+    LyClientEvents client_events = {
+        .ask = asked, .ready = ready, .iterated = iterated, .banner = banner, .closed = closed, .user = self};
     self->link = (Link){&ssh_link_class, *events};
     self->options = options;
     self->said = LY_BUF(1024);

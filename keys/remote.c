@@ -7,11 +7,10 @@
 struct Remote {
     Tool *tool;
     LyClient *client;
-    LyChannel *channel; /* NULL before it is opened and once it is closed */
-    LySftpClient *sftp;
+    LySftp *session;    /* NULL before the sign-in */
+    LySftpClient *sftp; /* the session's, once it is ready */
     bool ready, ended;
     LyError error; /* why it ended */
-    LyBuf said;    /* the server's stderr, for the sentence of a failure */
 };
 
 static void end(Remote *remote, const LyError *error)
@@ -19,13 +18,6 @@ static void end(Remote *remote, const LyError *error)
     if (!remote->ended)
         remote->error = *error;
     remote->ended = true;
-}
-
-static void end_with(Remote *remote, const char *format, LyBytes detail)
-{
-    LyError error;
-    ly_error_set(&error, LY_ERROR_IO, format, LY_PRINTABLE(detail));
-    end(remote, &error);
 }
 
 static void answered(void *user, const char *answer)
@@ -49,87 +41,31 @@ static void banner(void *user, LyBytes text)
         ly_prompter_show(remote->tool->prompter, LY_PRINTABLE(line));
 }
 
+static void sftp_ready(void *user)
+{
+    Remote *remote = user;
+    remote->sftp = ly_sftp_client(remote->session);
+    remote->ready = true;
+}
+
+static void sftp_closed(void *user, const LyError *error)
+{
+    end(user, error);
+}
+
 static void signed_in(void *user)
 {
     Remote *remote = user;
-    LyChannelOptions options = {.user = remote};
-    LyConnection *connection = ly_session_connection(ly_client_session(remote->client));
-    remote->channel = ly_channel_open(connection, LY_BYTES("session"), (LyBytes){0}, &options);
-    ly_client_flush(remote->client);
-}
-
-static size_t send_parts(void *user, const LyBytes *parts, size_t count)
-{
-    Remote *remote = user;
-    if (!remote->channel)
-        return 0;
-    size_t taken = ly_channel_send(remote->channel, parts, count);
-    ly_client_flush(remote->client);
-    return taken;
-}
-
-static void started(void *user, LySftpReply *reply)
-{
-    Remote *remote = user;
-    remote->ready = reply->status == SSH_FX_OK;
-    if (!remote->ready)
-        end_with(remote, "the SFTP server did not start (%s)", ly_bytes_trim(ly_buf_bytes(&remote->said)));
-}
-
-static void event(void *user, const LyConnectionEvent *event)
-{
-    Remote *remote = user;
+    LySftpEvents events = {.ready = sftp_ready, .closed = sftp_closed, .user = remote};
     LyError error;
-    switch (event->type) {
-    case LY_CHANNEL_OPENED:
-        ly_channel_subsystem(remote->channel, LY_BYTES("sftp"), 0);
-        break;
-    case LY_CHANNEL_OPEN_FAILED:
-        remote->channel = NULL;
-        end_with(remote, "the server refuses a session (%s)", event->text);
-        break;
-    case LY_CHANNEL_REPLY:
-        if (!event->success) {
-            end_with(remote, "the server has no %s subsystem, by which the file is written",
-                     LY_BYTES("sftp"));
-            break;
-        }
-        remote->sftp =
-            ly_sftp_client_new(&(LySftpClientOptions){.sink = {send_parts, remote}}, started, remote);
-        break;
-    case LY_CHANNEL_DATA:
-        ly_channel_consumed(remote->channel, event->data.len);
-        if (remote->sftp && !ly_sftp_client_receive(remote->sftp, event->data, &error))
-            end(remote, &error);
-        break;
-    case LY_CHANNEL_STDERR:
-        if (remote->said.len < 400)
-            ly_buf_add(&remote->said, ly_bytes_slice(event->data, 0, 400));
-        ly_channel_consumed(remote->channel, event->data.len);
-        break;
-    case LY_CHANNEL_WINDOW:
-        if (remote->sftp)
-            ly_sftp_client_flush(remote->sftp);
-        break;
-    case LY_CHANNEL_EOF:
-        ly_channel_close(remote->channel);
-        break;
-    case LY_CHANNEL_CLOSED:
-        remote->channel = NULL;
-        end_with(remote, "the server ended the SFTP session (%s)",
-                 ly_bytes_trim(ly_buf_bytes(&remote->said)));
-        break;
-    default:
-        ly_client_refuse(remote->client, event);
-        break;
-    }
+    remote->session = ly_sftp_new(remote->client, NULL, &events, &error);
+    if (!remote->session)
+        end(remote, &error);
 }
 
 static void closed(void *user, const LyError *error, bool final)
 {
-    Remote *remote = user;
-    remote->channel = NULL;
-    end(remote, error);
+    end(user, error);
 }
 
 Remote *remote_open(Tool *tool, LyDestination *destination, LyError *error)
@@ -142,14 +78,9 @@ Remote *remote_open(Tool *tool, LyDestination *destination, LyError *error)
     if (!tool->prompter)
         tool->prompter = ly_prompter_new(loop, true);
     Remote *remote = ly_new(Remote);
-    LyClientEvents events = {.ask = asked,
-                             .ready = signed_in,
-                             .event = event,
-                             .banner = banner,
-                             .closed = closed,
-                             .user = remote};
+    LyClientEvents events = {
+        .ask = asked, .ready = signed_in, .banner = banner, .closed = closed, .user = remote};
     remote->tool = tool;
-    remote->said = LY_BUF(1024);
     remote->client = ly_client_new(loop, destination, &events);
     while (!remote->ready && !remote->ended)
         ly_loop_run_once(loop, UINT64_MAX);
@@ -165,10 +96,8 @@ void remote_close(Remote *remote)
     if (!remote)
         return;
     ly_prompter_cancel(remote->tool->prompter, remote);
-    remote->channel = NULL;
-    ly_sftp_client_free(remote->sftp);
+    ly_sftp_free(remote->session);
     ly_client_free(remote->client);
-    ly_buf_free(&remote->said);
     ly_free(remote);
 }
 

@@ -2,8 +2,7 @@
 #ifndef KEYS_REMOTE_H
 #define KEYS_REMOTE_H
 
-#include "loop/client.h"
-#include "sftp/client.h"
+#include "loop/sftp.h"
 #include "tool.h"
 
 typedef struct Remote Remote;

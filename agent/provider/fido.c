@@ -87,7 +87,8 @@ static void tell_error(int error, bool had_pin, LyBuf *reply)
         reply_pin(reply, had_pin ? "the PIN of the security key is wrong" : NULL, whose);
         break;
     case FIDO_ERR_PIN_AUTH_BLOCKED:
-        reply_failed(reply, "the security key wants to be unplugged and plugged in again: too many wrong PINs");
+        reply_failed(reply,
+                     "the security key wants to be unplugged and plugged in again: too many wrong PINs");
         break;
     case FIDO_ERR_PIN_BLOCKED:
         reply_failed(reply, "the security key is blocked: too many wrong PINs");
@@ -144,7 +145,8 @@ static bool ask_device(const Fido *fido, fido_dev_t *device, int algorithm, SkSi
     return reply->len == 0;
 }
 
-bool fido_sign(LyCrypto *crypto, const SkRequest *request, int algorithm, SkSignature *signature, LyBuf *reply)
+bool fido_sign(LyCrypto *crypto, const SkRequest *request, int algorithm, SkSignature *signature,
+               LyBuf *reply)
 {
     LY_AUTO_FREE char *application = ly_bytes_dup_str(request->application);
     LY_AUTO(ly_buf_free) LyBuf pin = {0};

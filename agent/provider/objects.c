@@ -107,14 +107,15 @@ static bool put_ec(const Token *token, CK_OBJECT_HANDLE object, LyBuf *blob)
     int curve = reader.failed ? -1 : ly_curve_of_oid(oid, NULL);
     if (curve < 0)
         return false;
-    ly_put_cstring(blob, ((const char *[]){"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-                                           "ecdsa-sha2-nistp521"})[curve]);
+    ly_put_cstring(
+        blob, ((const char *[]){"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"})[curve]);
     ly_put_cstring(blob, names[curve]);
     ly_put_string(blob, unwrap_point(ly_buf_bytes(&point)));
     return true;
 }
 
-/* Ed25519 is told by the length of its point: Ed448's has 57 bytes, and the parameters come in three forms. */
+/* Ed25519 is told by the length of its point: Ed448's has 57 bytes, and the parameters come in three forms.
+ */
 static bool put_edwards(const Token *token, CK_OBJECT_HANDLE object, LyBuf *blob)
 {
     LY_AUTO(ly_buf_free) LyBuf point = {0};

@@ -60,8 +60,8 @@ void pkcs11_close(Pkcs11 *module)
 
 /* ---- listing ---- */
 
-/* A key that the token cannot sign with (a CA's certificate) is no key for an agent; where nobody is logged in,
- * that is not known. */
+/* A key that the token cannot sign with (a CA's certificate) is no key for an agent; where nobody is logged
+ * in, that is not known. */
 static bool is_wanted(const Pkcs11 *module, const Token *token, const LyKey *key, LyBytes id)
 {
     for (size_t i = 0; i < module->key_count; i++)
@@ -145,9 +145,10 @@ void pkcs11_list(Pkcs11 *module, LyBytes pin, LyBuf *reply)
     for (CK_ULONG i = 0; i < count; i++)
         read_slot(module, slots[i], pin, &notes);
     if (module->key_count == 0) {
-        reply_failed(reply, "%s", notes.len   ? ly_buf_str(&notes)
-                                  : count == 0 ? "there is no token"
-                                               : "there is no key that SSH can use");
+        reply_failed(reply, "%s",
+                     notes.len    ? ly_buf_str(&notes)
+                     : count == 0 ? "there is no token"
+                                  : "there is no key that SSH can use");
         return;
     }
     reply_done(reply, ly_buf_str(&notes));
@@ -168,11 +169,15 @@ static bool put_digest_info(LyCrypto *crypto, LyBytes algorithm, LyBytes data, L
         LyHash hash;
         LyBytes prefix;
     } forms[] = {
-        {"rsa-sha2-256", LY_SHA256,
+        {"rsa-sha2-256",
+         LY_SHA256,
          {(const uint8_t *)"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\0\x04\x20", 19}},
-        {"rsa-sha2-512", LY_SHA512,
+        {"rsa-sha2-512",
+         LY_SHA512,
          {(const uint8_t *)"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\0\x04\x40", 19}},
-        {"ssh-rsa", LY_SHA1, {(const uint8_t *)"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\0\x04\x14", 15}},
+        {"ssh-rsa",
+         LY_SHA1,
+         {(const uint8_t *)"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\0\x04\x14", 15}},
     };
     uint8_t digest[LY_HASH_MAX];
     for (size_t i = 0; i < LY_COUNT(forms); i++) {

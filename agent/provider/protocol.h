@@ -1,6 +1,6 @@
-/* Between lanyard-agent and lanyard-agent-provider, which loads one PKCS#11 module or one security key library
- * and holds no key. A process for each: a module that crashes, hangs or writes over its memory costs its own
- * keys, and neither the agent's nor another module's; ending the process logs out of its tokens.
+/* Between lanyard-agent and lanyard-agent-provider, which loads one PKCS#11 module or one security key
+ * library and holds no key. A process for each: a module that crashes, hangs or writes over its memory costs
+ * its own keys, and neither the agent's nor another module's; ending the process logs out of its tokens.
  *
  * Command line: lanyard-agent-provider KIND PATH, KIND pkcs11 or sk; PATH absolute, of sk also "internal"
  * (libfido2). A socket is stdin and stdout: each message a uint32 length and so many bytes, RFC 4251's types
@@ -11,11 +11,10 @@
  *   PROVIDER_SIGN     string key blob (plain), string algorithm, string data, string pin
  *   PROVIDER_SK_SIGN  string key type, string application, byte flags, string key handle, string data,
  *                     string pin
- * An empty pin is none. Reply: byte status, string note (a sentence for the log and the person; may be empty),
- * then
- *   PROVIDER_DONE     for LIST: uint32 count, each: string key blob, string comment; else string signature blob
- *   PROVIDER_FAILED   nothing: the note says why
- *   PROVIDER_PIN      string whose PIN it is: nothing was signed, ask the person and try again
+ * An empty pin is none. Reply: byte status, string note (a sentence for the log and the person; may be
+ * empty), then PROVIDER_DONE     for LIST: uint32 count, each: string key blob, string comment; else string
+ * signature blob PROVIDER_FAILED   nothing: the note says why PROVIDER_PIN      string whose PIN it is:
+ * nothing was signed, ask the person and try again
  *
  * security key libraries: the interface of OpenSSH's PROTOCOL.u2f and sk-api.h, version 10. */
 #ifndef AGENT_PROVIDER_PROTOCOL_H

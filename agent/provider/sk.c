@@ -65,9 +65,9 @@ static bool library_sign(SkSign *sign, const SkRequest *request, int algorithm, 
     LY_AUTO_FREE char *application = ly_bytes_dup_str(request->application);
     LY_AUTO(ly_buf_free) LyBuf pin = {0};
     ly_buf_add(&pin, request->pin);
-    int error = sign((uint32_t)algorithm, request->data.data, request->data.len, application,
-                     request->handle.data, request->handle.len, request->flags,
-                     pin.len ? ly_buf_str(&pin) : NULL, NULL, &response);
+    int error =
+        sign((uint32_t)algorithm, request->data.data, request->data.len, application, request->handle.data,
+             request->handle.len, request->flags, pin.len ? ly_buf_str(&pin) : NULL, NULL, &response);
     if (error == 0 && response) {
         ly_buf_add(&signature->r, ly_bytes(response->sig_r, response->sig_r_len));
         ly_buf_add(&signature->s, ly_bytes(response->sig_s, response->sig_s_len));
@@ -105,7 +105,8 @@ void sk_sign_with(LyCrypto *crypto, const char *path, const SkRequest *request, 
     static const struct {
         const char *type;
         int algorithm;
-    } kinds[] = {{"sk-ecdsa-sha2-nistp256@openssh.com", SK_ECDSA}, {"sk-ssh-ed25519@openssh.com", SK_ED25519}};
+    } kinds[] = {{"sk-ecdsa-sha2-nistp256@openssh.com", SK_ECDSA},
+                 {"sk-ssh-ed25519@openssh.com", SK_ED25519}};
     SkSignature signature = {0};
     int algorithm = -1;
     for (size_t i = 0; i < LY_COUNT(kinds); i++)

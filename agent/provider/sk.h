@@ -44,6 +44,7 @@ typedef struct SkSignature {
 } SkSignature;
 
 /* By libfido2. False: the reply says why, or asks for the PIN. */
-bool fido_sign(LyCrypto *crypto, const SkRequest *request, int algorithm, SkSignature *signature, LyBuf *reply);
+bool fido_sign(LyCrypto *crypto, const SkRequest *request, int algorithm, SkSignature *signature,
+               LyBuf *reply);
 
 #endif

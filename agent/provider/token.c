@@ -78,9 +78,9 @@ Login token_login(Token *token, LyBytes pin, bool for_one, char note[300])
     note[0] = 0;
     if (!has_pad && pin.len == 0)
         return LOGIN_NEEDS_PIN;
-    CK_RV rv = token->functions->C_Login(
-        token->session, for_one ? CKU_CONTEXT_SPECIFIC : CKU_USER,
-        has_pad ? NULL : (CK_UTF8CHAR *)(uintptr_t)pin.data, has_pad ? 0 : (CK_ULONG)pin.len);
+    CK_RV rv = token->functions->C_Login(token->session, for_one ? CKU_CONTEXT_SPECIFIC : CKU_USER,
+                                         has_pad ? NULL : (CK_UTF8CHAR *)(uintptr_t)pin.data,
+                                         has_pad ? 0 : (CK_ULONG)pin.len);
     switch (rv) {
     case CKR_OK:
     case CKR_USER_ALREADY_LOGGED_IN:

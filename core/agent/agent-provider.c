@@ -55,10 +55,11 @@ void ly_agent_answer_resolve(LyAgent *agent, uint64_t id, const char *path)
     else if (is_removal(request))
         request->resolved = ly_bytes_dup_str(request->provider);
     else
-        ly_log(&agent->options.log, LY_LOG_WARNING, "the module \"%s\" is refused to %s: there is no such file",
-               LY_PRINTABLE(request->provider), PEER_TEXT(client));
-    bool good = request->resolved &&
-                (is_removal(request) || ly_agent_provider_allowed(client, request->resolved));
+        ly_log(&agent->options.log, LY_LOG_WARNING,
+               "the module \"%s\" is refused to %s: there is no such file", LY_PRINTABLE(request->provider),
+               PEER_TEXT(client));
+    bool good =
+        request->resolved && (is_removal(request) || ly_agent_provider_allowed(client, request->resolved));
     if (good && !is_of_module(request))
         ly_agent_add_resolved(request);
     else if (!good || !ly_agent_ask(request, LY_AGENT_PROVIDER, WAIT_PROVIDER))

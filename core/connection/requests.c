@@ -142,6 +142,13 @@ static void flush_channel_replies(LyChannel *channel)
         send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
 }
 
+void ly_channel_settle_replies(LyChannel *channel)
+{
+    LyOwedRing *ring = &channel->owed;
+    for (; ring->count; owed_pop(ring))
+        send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
+}
+
 static void flush_global_replies(LyConnection *connection)
 {
     LyOwedRing *ring = &connection->owed;

@@ -49,8 +49,11 @@ static EVP_MD_CTX *take_signer(const LyPk *pk, EVP_PKEY *key, const char *digest
     EVP_MD_CTX *context = self->signer;
     self->signer = NULL;
     pthread_mutex_unlock(&self->lock);
-    /* Without a name and a key: as it was set up before. */
-    if (context && EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, NULL, NULL) == 1)
+    /* Without a name and a key: as it was set up before. Early releases of OpenSSL 3.0 would take the key's
+     * default digest, which for P-384 is not SSH's. */
+    const EVP_MD *before = context ? EVP_MD_CTX_get0_md(context) : NULL;
+    if (context && EVP_DigestSignInit_ex(context, NULL, NULL, NULL, NULL, NULL, NULL) == 1 &&
+        EVP_MD_CTX_get0_md(context) == before)
         return context;
     EVP_MD_CTX_free(context);
     return begin(pk, key, digest, true);

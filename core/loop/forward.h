@@ -21,8 +21,7 @@ typedef struct LyForwardOptions { /* copied */
     /* SOCKS5: who may use the proxy (RFC 1929); NULL: nobody is asked. With it SOCKS4 and 4a are refused, for
      * they have no password. */
     const char *user_name, *password;
-    /* -R with port 0 and Unix sockets: an existing socket file at a local `path` is replaced
-     * (StreamLocalBindUnlink). */
+    /* A local Unix socket that is there already is replaced (StreamLocalBindUnlink). */
     bool unlink;
     mode_t unix_mode; /* of a local Unix socket; 0: 0600 */
     /* A connection could not be made, or the forward itself was refused by the server (`fatal`: it ended and
@@ -33,9 +32,10 @@ typedef struct LyForwardOptions { /* copied */
     void *user;
 } LyForwardOptions;
 
-/* -L: whoever connects here reaches `to` from the server. `options` may be NULL. NULL with *error: the
- * address or path cannot be listened on; a path over 107 bytes; the server is not known to have streamlocal.
- */
+/* All three once the client is ready. `options` may be NULL.
+ * -L: whoever connects here reaches `to` from the server. NULL with *error: there is no connection; the
+ * address or path cannot be listened on; a path over 107 bytes; the server is not known to have streamlocal
+ * (ly_client_speaks_openssh). */
 LyForward *ly_forward_local(LyClient *client, const LyForwardEnd *listen, const LyForwardEnd *to,
                             const LyForwardOptions *options, LyError *error);
 /* -D: SOCKS 4, 4a and 5 (CONNECT; names are resolved by the server). */
@@ -45,17 +45,18 @@ LyForward *ly_forward_dynamic(LyClient *client, const LyForwardEnd *listen, cons
  * there (as ssh -R without a target). `listening` or `failed` comes later. */
 LyForward *ly_forward_remote(LyClient *client, const LyForwardEnd *listen, const LyForwardEnd *to,
                              const LyForwardOptions *options, LyError *error);
-/* Stops listening (-R: cancels it at the server) and closes its connections. NULL is fine. Before
- * ly_client_free, or in `closed`. */
+/* Stops listening (-R: cancels it at the server) and closes its connections. NULL is fine; fine within its
+ * own callbacks. At any time: a forward whose client has ended listens to nothing and has no connections. */
 void ly_forward_free(LyForward *forward);
-/* Local listeners: the port (0: a Unix socket). */
+/* The port that is listened on; 0: a Unix socket, or -R of port 0 that the server has not answered yet. */
 uint16_t ly_forward_port(const LyForward *forward);
 uint32_t ly_forward_connections(const LyForward *forward); /* open now */
 
-/* ssh(1)'s words: "[bind_address:]port:host:hostport", "port:/path", "/path:host:port", "/path:/path"
- * (`dynamic`:
- * "[bind_address:]port"; `remote`: those too). Addresses with colons stand in []; without bind_address it is
- * "localhost". The texts of the ends are kept in *storage (ly_free). */
+/* ssh(1)'s words: "[bind_address:]port:host:hostport", "[bind_address:]port:/path", "/path:host:hostport",
+ * "/path:/path"; with `dynamic` "[bind_address:]port" and "/path", and with `remote` those too (*to is empty
+ * then, and NULL is what ly_forward_remote takes). Addresses with colons stand in [], '\' takes the meaning
+ * from what follows; without bind_address it is "localhost", "*" or an empty one is every address. The texts
+ * of the ends are kept in *storage (ly_free). */
 bool ly_forward_parse(const char *text, bool dynamic, bool remote, LyForwardEnd *listen, LyForwardEnd *to,
                       char **storage, LyError *error);
 

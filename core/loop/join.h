@@ -24,6 +24,7 @@ typedef struct LyJoinOptions { /* copied */
     /* What was received before the join: from the carrier, to be sent to the channel, and from the channel
      * (which the caller has told ly_channel_consumed about), to be written to the carrier. Copied. */
     LyBytes to_channel, to_carrier;
+    bool eof; /* LY_CHANNEL_EOF came before the join */
 } LyJoinOptions;
 
 /* The channel is established (LY_CHANNEL_OPENED came, or ly_channel_accept was called); its events go to the
@@ -41,6 +42,9 @@ void ly_join_abort(LyJoin *join);
 /* Bytes that went through so far, in both directions. */
 uint64_t ly_join_sent(const LyJoin *join);     /* to the channel */
 uint64_t ly_join_received(const LyJoin *join); /* from it */
+
+/* The last bytes came from the channel: nobody waits for an answer from there. */
+bool ly_join_answered(const LyJoin *join);
 
 /* For channels that nobody cares for any more: closes the channel, and lets its last events go nowhere. */
 void ly_channel_abandon(LyChannel *channel);

@@ -404,13 +404,13 @@ unset SSH_AUTH_SOCK
 for given in "LISTEN_FDS=1 LISTEN_PID=1" "LISTEN_FDS=1" "LISTEN_FDS=x LISTEN_PID=self" "LISTEN_FDS=0 LISTEN_PID=self" "LISTEN_FDS=3 LISTEN_PID=self"; do
     sh -c 'for word in $1; do export "$(echo "$word" | sed "s/self/$$/")"; done; shift; exec "$@"' - "$given" "$agent" -D >"$dir/out" 2>"$dir/log" 3</dev/null &
     pid=$!
-    started+=($pid)
-    succeeds "socket activation with $given" within grep -q "^SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/lanyard/agent\.......;" "$dir/out"
+    pids[pid]=1
+    succeeds "socket activation with $given" wait_for 5 grep -q "^SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/lanyard/agent\.......;" "$dir/out"
     kill $pid
     wait $pid 2>/dev/null
 done
 # The units' own text, by systemd's launcher and without its manager: what listens where, what starts, what the session is told.
-unit() { sed -n "s/^$2=-*//p" "$units/lanyard-agent.$1.in" | sed "s|%t|$XDG_RUNTIME_DIR|g; s|@bindir@|$build/agent|g; s|/usr/bin/systemctl|$dir/systemctl|g"; }
+unit() { sed -n "s/^$2=-*//p" "$here/../../agent/lanyard-agent.$1.in" | sed "s|%t|$XDG_RUNTIME_DIR|g; s|@bindir@|$build/agent|g; s|/usr/bin/systemctl|$dir/systemctl|g"; }
 printf '#!/bin/sh\necho "$@" >>"%s"\n' "$dir/told" >"$dir/systemctl"
 chmod 755 "$dir/systemctl"
 rm -f "$dir/config/lanyard/agent.ini"
@@ -421,21 +421,21 @@ if command -v systemd-socket-activate >/dev/null; then
     # shellcheck disable=SC2046
     XDG_CONFIG_HOME=$dir/config systemd-socket-activate -l "$stream" -E XDG_CONFIG_HOME $(unit service ExecStart) >"$dir/out" 2>"$dir/log" &
     pid=$!
-    started+=($pid)
-    within test -S "$stream"
+    pids[pid]=1
+    wait_for 5 test -S "$stream"
     chmod "$(unit socket SocketMode)" "$stream" # the launcher knows no modes
     sh -c "$(unit socket ExecStartPost)"
     check "units: what the session is told" "--user set-environment SSH_AUTH_SOCK=$stream" "$(cat "$dir/told")"
     check "units: nothing runs before the first connection" 0 "$(tr '\0' ' ' <"/proc/$pid/cmdline" | grep -c '^[^ ]*/lanyard-agent ')"
     export "$(cut -d' ' -f3 "$dir/told")"
-    succeeds "units: the first connection starts it" within ssh-add -q "$dir/ed25519"
+    succeeds "units: the first connection starts it" wait_for 5 ssh-add -q "$dir/ed25519"
     check "units: it is the agent of this build" "$agent" "$(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -d' ' -f1)"
     succeeds "units: it signs" signs "$dir/ed25519.pub"
     sh -c "$(unit service ExecReload | sed "s/\$MAINPID/$pid/")"
     succeeds "units: after ExecReload without a policy, it signs" signs "$dir/ed25519.pub"
     printf '[%s]\nprograms=/nowhere\n' "$fingerprint" >"$dir/config/lanyard/agent.ini"
     sh -c "$(unit service ExecReload | sed "s/\$MAINPID/$pid/")"
-    succeeds "units: ExecReload reads a policy that is new" within sh -c "'$agent' log | grep -q 'read 1 rules'"
+    succeeds "units: ExecReload reads a policy that is new" wait_for 5 sh -c "'$agent' log | grep -q 'read 1 rules'"
     fails "units: which then holds" signs "$dir/ed25519.pub"
     rm "$dir/config/lanyard/agent.ini"
     kill $pid

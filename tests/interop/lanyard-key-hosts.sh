@@ -250,6 +250,6 @@ SSH_ASKPASS=$dir/askpass SSH_ASKPASS_REQUIRE=force timeout 60 "$key" install -F 
 check 'install with a password' "0 $(cat one.pub)" "$? $(cat bypassword/.ssh/authorized_keys err 2>&1)"
 check 'install with a password: asked for the host key' 1 "$(grep -c '(yes/no' asked)"
 check 'install with a password: asked for it once' 1 "$(grep -ci 'password: *$' asked)"
-succeeds 'install: the host key is remembered' grep "$(cut -d' ' -f2 host.pub)" new_hosts
+succeeds 'install: the host key is remembered' eval 'grep -F "$(cut -d" " -f2 host.pub)" new_hosts || { cat out err; false; }'
 stop_server 'sshd'
 finish

@@ -1,6 +1,7 @@
-/* A PKCS#11 module that misbehaves when it is to sign, by the name of its file: hang.so, crash.so, exit.so, noise.so
- * (prints a lot, and then a wrong signature), gone.so (the card was taken out); slow-start.so hangs as soon as it is
- * started. One token, one P-256 key with a public point from FIPS 186 (G itself), nothing to log in to. */
+/* A PKCS#11 module that misbehaves when it is to sign, by the name of its file: hang.so, crash.so, exit.so,
+ * noise.so (prints a lot, and then a wrong signature), gone.so (the card was taken out); slow-start.so hangs
+ * as soon as it is started. One token, one P-256 key with a public point from FIPS 186 (G itself), nothing to
+ * log in to. */
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <stdbool.h>
@@ -120,7 +121,8 @@ static CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OB
     return CKR_OK;
 }
 
-static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *signature, CK_ULONG *len)
+static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG data_len, CK_BYTE *signature,
+                  CK_ULONG *len)
 {
     if (named("hang.so"))
         pause();

@@ -1,6 +1,6 @@
-/* A security key library (OpenSSH's sk-api.h) in front of another, sk-dummy.so: it wants the PIN 4321 for keys that
- * verify their user, and by the name of its file waits for a touch that does not come (touch.so) or is of another
- * version (old.so). */
+/* A security key library (OpenSSH's sk-api.h) in front of another, sk-dummy.so: it wants the PIN 4321 for
+ * keys that verify their user, and by the name of its file waits for a touch that does not come (touch.so) or
+ * is of another version (old.so). */
 #include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,5 +44,6 @@ int sk_sign(uint32_t algorithm, const uint8_t *data, size_t data_len, const char
         pause();
     if (flags & SK_USER_VERIFICATION && (!pin || strcmp(pin, "4321") != 0))
         return SK_ERR_PIN_REQUIRED;
-    return sign(algorithm, data, data_len, application, key_handle, key_handle_len, flags, pin, options, response);
+    return sign(algorithm, data, data_len, application, key_handle, key_handle_len, flags, pin, options,
+                response);
 }

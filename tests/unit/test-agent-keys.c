@@ -263,7 +263,8 @@ static LyKey *security_key(const char *application, LyBuf *fields)
     return key;
 }
 
-/* Behind the certificate of an sk-ssh-ed25519 key OpenSSH sends the public key once more, and of an sk-ecdsa one not. */
+/* Behind the certificate of an sk-ssh-ed25519 key OpenSSH sends the public key once more, and of an sk-ecdsa
+ * one not. */
 static void test_security_key_certificate(void)
 {
     LY_AUTO(ly_buf_free) LyBuf fields = {0};
@@ -304,8 +305,13 @@ static void test_security_keys(void)
     static const struct {
         const char *provider;
         unsigned reply;
-    } cases[] = {{"internal", S},        {"Internal", S}, {"/links/usr/lib/fido.so", S}, {"/tmp/fido.so", F},
-                 {"/gone/usr/lib/x", F}, {"fido.so", F},  {"", F}};
+    } cases[] = {{"internal", S},
+                 {"Internal", S},
+                 {"/links/usr/lib/fido.so", S},
+                 {"/tmp/fido.so", F},
+                 {"/gone/usr/lib/x", F},
+                 {"fido.so", F},
+                 {"", F}};
     for (size_t i = 0; i < LY_COUNT(cases); i++) {
         LyKey *key = security_key("ssh:", &fields);
         ly_buf_clear(&constraints);
@@ -330,7 +336,8 @@ static void test_security_keys(void)
     ly_agent_client_free(client);
     rig_stop(&rig);
     /* Whoever pulls events can reach it: it signs, and knows by what. */
-    rig_start(&rig, &(LyAgentOptions){.restrict_websafe = true, .providers = providers, .security_keys = true});
+    rig_start(&rig,
+              &(LyAgentOptions){.restrict_websafe = true, .providers = providers, .security_keys = true});
     client = ly_agent_client_new(rig.agent, NULL);
     do_add(&rig, client, key, (LyBytes){0});
     rig.hold = true;

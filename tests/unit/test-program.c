@@ -157,10 +157,11 @@ static LyProgram *program_new(Run *run, const LyProgramOptions *options)
     return program;
 }
 
-static void run_start(Run *run)
+static void run_start_with(Run *run, const LyAgentTransport *agent)
 {
     *run = (Run){0};
     rig_init(&run->rig);
+    run->rig.destination_options.agent = agent;
     run->rig.own = run;
     run->rig.server_event = serve;
     run->server_saw = g_string_new(NULL);
@@ -169,6 +170,11 @@ static void run_start(Run *run)
     run->err = g_string_new(NULL);
     rig_start(&run->rig);
     RUN_UNTIL(run->rig.loop, run->rig.ready);
+}
+
+static void run_start(Run *run)
+{
+    run_start_with(run, NULL);
 }
 
 static void run_clear(Run *run)
@@ -186,6 +192,11 @@ static const LyProgramOptions plain = {.kind = LY_PROGRAM_COMMAND,
 
 /* --- the whole way --- */
 
+static void no_request(void *user, LyBytes request, LyAgentDone done, void *done_user)
+{
+    g_assert_not_reached();
+}
+
 /* Defect 13, too: two variables, and the answers are still to what they belong to. */
 static void test_whole(void)
 {
@@ -200,19 +211,23 @@ static void test_whole(void)
                                 .pty = &pty,
                                 .x11 = &x11,
                                 .agent = true};
+    LyAgentTransport agent = {.request = no_request};
     for (unsigned step = 0; step <= 3; step += 3) {
-        run_start(&run);
+        run_start_with(&run, step ? NULL : &agent);
         run.rig.step = step;
         run.program = program_new(&run, &options);
         pty = (LyPtyRequest){0}; /* copied */
         env[0] = env[1] = (LyBytes){0};
         RUN_UNTIL(run.rig.loop, run.told->len);
         g_assert_cmpstr(run.server_saw->str, ==,
-                        "auth-agent-req@openssh.com env env pty-req? x11-req? subsystem? ");
+                        step ? "env env pty-req? x11-req? subsystem? "
+                             : "auth-agent-req@openssh.com env env pty-req? x11-req? subsystem? ");
         g_string_truncate(run.server_saw, 0);
         ly_program_resize(run.program, 100, 50, 0, 0);
         ly_program_signal(run.program, "INT");
         ly_program_break(run.program, 500);
+        RUN_UNTIL(run.rig.loop, strstr(run.server_saw->str, "break"));
+        g_assert_cmpstr(run.server_saw->str, ==, "window-change signal break ");
         LyBytes out = LY_BYTES("output"), err = LY_BYTES("complaint");
         ly_channel_send(run.server_channel, &out, 1);
         ly_channel_send_stderr(run.server_channel, &err, 1);
