@@ -4,7 +4,6 @@
 set -u
 . "$(dirname "$0")/server-lib.sh"
 ssh2=$(realpath -m "${2:?the directory of npm ssh2 is missing}")
-here=$(cd "$(dirname "$0")" && pwd)
 need ssh-keygen sha256sum timeout
 # A sanitizer would make the large copies slow; they are smaller then.
 if grep -q __asan_init "$build/tests/interop/sftp-files"; then mebibytes=64; else mebibytes=512; fi
@@ -13,14 +12,14 @@ mebibytes=${SFTP_FILES_MEBIBYTES:-$mebibytes}
 make_keys
 mkdir "$dir/remote" "$dir/back" "$dir/tree"
 run() { timeout 300 "$build/tests/interop/sftp-files" -F "$dir/ssh_config" "$@" 2>"$dir/err"; }
-# done_ NAME ARGUMENT...: must succeed
+# works NAME ARGUMENT...: must succeed
 works() {
     local name=$1
     shift
     if run "$@" >"$dir/out"; then ok "$name"; else not_ok "$name" "$(tail -n 3 "$dir/err" | tr '\n' ' ')"; fi
 }
-# fails NAME WORDS ARGUMENT...: must fail, with these words
-fails() {
+# refused NAME WORDS ARGUMENT...: must fail, with these words
+refused() {
     local name=$1 words=$2
     shift 2
     if run "$@" >"$dir/out"; then not_ok "$name" "it was done"; elif grep -q -- "$words" "$dir/err"; then ok "$name"; else
@@ -59,7 +58,7 @@ everything() { # NAME REMOTE-DIRECTORY WHERE-IT-IS-HERE: what every server can
     touch -d @1000000000 "$dir/back/middle" && chmod 751 "$dir/back/middle"
     works "$way: put -p" -p put "$dir/back/middle" "$remote/kept"
     check "$way: mode and time are kept" "751 1000000000" "$(stat -c '%a %Y' "$at/kept")"
-    fails "$way: no such file" "cannot open $remote/missing on the server: No such file" get "$remote/missing" "$dir/back/missing"
+    refused "$way: no such file" "cannot open $remote/missing on the server: No such file" get "$remote/missing" "$dir/back/missing"
     check "$way: nothing is left of it here" 1 "$(test -e "$dir/back/missing"; echo $?)"
     works "$way: mkdir -p" mkdir "$remote/deep/er/est"
     check "$way: all are there" 0 "$(test -d "$at/deep/er/est"; echo $?)"
@@ -123,41 +122,22 @@ large() { # NAME: what takes long, where paths are those of this machine
 # --- OpenSSH ---
 peers=" ${SFTP_FILES_PEERS:-openssh lanyard ssh2} "
 asked_for() { case $peers in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
-if ! asked_for openssh; then :; elif [ -x /usr/sbin/sshd ]; then
-    mkdir -p /run/sshd 2>/dev/null
+if ! asked_for openssh; then :; elif [ -x "$sshd" ]; then
     chmod 755 "$dir"
-    port=$((20000 + RANDOM % 12000))
-    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((20000 + RANDOM % 12000)); done
-    cat >"$dir/sshd_config" <<END
-ListenAddress 127.0.0.1:$port
-HostKey $dir/host_ed25519
-AuthorizedKeysFile $dir/authorized_keys
-StrictModes no
-PidFile none
-UsePAM no
-PermitRootLogin yes
-Subsystem sftp /usr/lib/openssh/sftp-server
-END
-    /usr/sbin/sshd -D -e -f "$dir/sshd_config" 2>"$dir/log" &
-    server=$!
-    for _ in $(seq 100); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
-        sleep 0.1
-    done
+    start_sshd openssh "HostKey $dir/host_ed25519" "AuthorizedKeysFile $dir/authorized_keys" \
+        'Subsystem sftp /usr/lib/openssh/sftp-server'
     write_ssh_config
-    sed -i "s/User .*/User $(id -un)/" "$dir/ssh_config"
+    sed -i "s/User .*/User $user/" "$dir/ssh_config"
     everything openssh "$dir/remote" "$dir/remote"
     large openssh
     SFTP_SERVER=/usr/lib/openssh/sftp-server works "openssh: sftp-server as a command" size "$dir/remote/middle"
-    SFTP_SERVER=nonsense fails "openssh: no such subsystem" 'refused the subsystem "nonsense"' size "$dir/remote/middle"
-    SFTP_SERVER="/bin/sh -c 'echo out of paper >&2; exit 3'" fails "openssh: what the server said last" \
+    SFTP_SERVER=nonsense refused "openssh: no such subsystem" 'refused the subsystem "nonsense"' size "$dir/remote/middle"
+    SFTP_SERVER="/bin/sh -c 'echo out of paper >&2; exit 3'" refused "openssh: what the server said last" \
         "did not start, exit status 3 (out of paper)" size x
-    SFTP_SERVER="/bin/echo a greeting" fails "openssh: a shell's start file prints" "start file" size x
-    kill "$server"
-    wait "$server" 2>/dev/null
-    server=
+    SFTP_SERVER="/bin/echo a greeting" refused "openssh: a shell's start file prints" "start file" size x
+    end_process "$sshd_pid"
 else
-    echo "left out openssh: /usr/sbin/sshd is not installed"
+    echo "left out openssh: sshd is not installed"
 fi
 
 # --- our own ---
@@ -175,12 +155,10 @@ if ! asked_for ssh2; then :; elif command -v node >/dev/null && [ -d "$ssh2" ]; 
     head -c 300001 "$dir/big" >"$dir/middle" # it is slow, and asked very often
     rm -rf "$dir/remote" && mkdir "$dir/remote"
     node "$here/sftp-ssh2.js" "$ssh2" "$dir/host_ed25519" "$dir/remote" >"$dir/out2" 2>"$dir/log" &
-    server=$!
-    for _ in $(seq 200); do
-        port=$(sed -n 's/^listening on .*://p' "$dir/out2")
-        [ -n "$port" ] && break
-        sleep 0.05
-    done
+    ssh2_pid=$!
+    pids[ssh2_pid]=1
+    wait_for 20 grep -q '^listening on' "$dir/out2"
+    port=$(sed -n 's/^listening on .*://p' "$dir/out2")
     write_ssh_config
     for kind in plain short late; do
         rm -rf "$dir/remote" && mkdir "$dir/remote"
@@ -188,13 +166,11 @@ if ! asked_for ssh2; then :; elif command -v node >/dev/null && [ -d "$ssh2" ]; 
     done
     rm -f "$dir/back/middle"
     lost='Connection lost\|closed the connection\|connection broke'
-    fails "ssh2: it dies under a get" "$lost" -c 20000 get /die/middle "$dir/back/middle"
-    fails "ssh2: it dies under a put" "$lost" -c 20000 put "$dir/middle" /die/other
-    fails "ssh2: it dies under a reader" "$lost" read /die/middle
-    fails "ssh2: it dies under a copy" "$lost" copy /die/middle /die/more
-    kill "$server"
-    wait "$server" 2>/dev/null
-    server=
+    refused "ssh2: it dies under a get" "$lost" -c 20000 get /die/middle "$dir/back/middle"
+    refused "ssh2: it dies under a put" "$lost" -c 20000 put "$dir/middle" /die/other
+    refused "ssh2: it dies under a reader" "$lost" read /die/middle
+    refused "ssh2: it dies under a copy" "$lost" copy /die/middle /die/more
+    end_process "$ssh2_pid"
 else
     echo "left out npm ssh2: node or $ssh2 is missing (tests/install-packages)"
 fi
