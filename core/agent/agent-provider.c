@@ -25,8 +25,7 @@ void ly_agent_handle_provider(Request *request, LyReader *reader)
     bool constrained = request->type == SSH_AGENTC_ADD_SMARTCARD_KEY_CONSTRAINED;
     Constraints constraints = {0};
     bool good =
-        !reader->failed && client->agent->options.providers &&
-        (is_removal(request) || ly_agent_may_provide(client, provider)) &&
+        !reader->failed && client->agent->options.providers && (is_removal(request) || ly_agent_may_provide(client, provider)) &&
         (constrained ? ly_agent_get_constraints(client, reader, NULL, &constraints) : reader->len == 0);
     if (!good) {
         ly_agent_reply_status(request, SSH_AGENT_FAILURE);
