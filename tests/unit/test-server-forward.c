@@ -3,6 +3,7 @@
 #include "server-rig.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/un.h>
