@@ -411,6 +411,7 @@ static bool sftp(void *user, LyServer *server, LyServerChannel *channel, LySftpS
         return false;
     peer->directory = ly_sftp_directory_new(&directory, &options->backend, NULL);
     options->backend.extensions = 0;
+    options->denied_requests = "limits";
     return peer->directory != NULL;
 }
 
