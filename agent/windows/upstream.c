@@ -80,10 +80,11 @@ static bool may_answer(const User *user, HANDLE pipe, LyError *error)
 {
     PSID owner = NULL;
     PSECURITY_DESCRIPTOR descriptor = NULL;
-    bool system = GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
-                                  &descriptor) == ERROR_SUCCESS &&
-                  owner &&
-                  (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid));
+    bool system =
+        GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
+                        &descriptor) == ERROR_SUCCESS &&
+        owner &&
+        (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid));
     LocalFree(descriptor);
     return system || user_owns(user, pipe, error);
 }
@@ -91,8 +92,9 @@ static bool may_answer(const User *user, HANDLE pipe, LyError *error)
 static bool connect_pipe(const char *path, const User *user, Stream *stream, LyError *error)
 {
     for (;;) {
-        HANDLE pipe = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
-                                  FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
+        HANDLE pipe =
+            CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+                        FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
         if (pipe != INVALID_HANDLE_VALUE) {
             if (may_answer(user, pipe, error)) {
                 *stream = stream_of_pipe(pipe);
@@ -102,7 +104,8 @@ static bool connect_pipe(const char *path, const User *user, Stream *stream, LyE
             return ly_error_prefix(error, "the pipe %s is not used", LY_PRINTABLE(ly_bytes_str(path)));
         }
         if (GetLastError() != ERROR_PIPE_BUSY || !WaitNamedPipeA(path, CONNECT_WAIT_MS))
-            return windows_error(error, GetLastError(), "no agent answers at %s", LY_PRINTABLE(ly_bytes_str(path)));
+            return windows_error(error, GetLastError(), "no agent answers at %s",
+                                 LY_PRINTABLE(ly_bytes_str(path)));
     }
 }
 

@@ -730,6 +730,7 @@ int main(int argc, char **argv)
     signatures();
     config_texts();
     seeds_agent();
+    seeds_forward();
     agent_replies();
     command_lines();
     transports();

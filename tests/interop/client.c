@@ -1,10 +1,10 @@
-/* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-i ANSWER] [-H KEY] [-N PASSWORD] [-o NAME=VALUE] [-n TIMES]
- * [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and programs do
+/* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-i ANSWER] [-H KEY] [-N PASSWORD] [-a] [-o NAME=VALUE]
+ * [-n TIMES] [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and programs do
  * for an application with a mind of its own. The attempts are made in the order of -k (a key), -A (the agent),
  * -w, -i (keyboard-interactive: to all prompts) and -H (hostbased, as me@here.example), whoever the host is; -N
  * is the password in place of one that is too old. TIMES programs run at once; -b writes so many bytes to each
  * and then EOF, and compares what comes back; -t gives them a terminal of 50 rows and 100 columns without
- * echo; -m says no-more-sessions and tries one more; -R waits for a key exchange of its own. What happens is
+ * echo; -a forwards the agent; -m says no-more-sessions and tries one more; -R waits for a key exchange of its own. What happens is
  * printed a line each. */
 #include <inttypes.h>
 #include <signal.h>
@@ -260,7 +260,7 @@ int main(int argc, char **argv)
     application.program.env = env;
     ly_put_terminal_mode(&modes, LY_TTY_ECHO, 0);
     ly_put_terminal_mode(&modes, LY_TTY_IUTF8, 1);
-    while ((option = getopt(argc, argv, "+p:k:Aw:i:H:N:o:n:b:e:t:mR")) != -1) {
+    while ((option = getopt(argc, argv, "+p:k:Aaw:i:H:N:o:n:b:e:t:mR")) != -1) {
         LyAttempt *attempt = &application.attempts[application.attempt_count];
         LyBytes *pair = &env[2 * application.program.env_count];
         switch (option) {
@@ -274,6 +274,9 @@ int main(int argc, char **argv)
         case 'A':
             attempt->kind = LY_ATTEMPT_AGENT;
             application.attempt_count++;
+            break;
+        case 'a':
+            application.program.agent = true;
             break;
         case 'w':
             *attempt = (LyAttempt){.kind = LY_ATTEMPT_PASSWORD, .password = ly_bytes_str(optarg)};

@@ -204,6 +204,14 @@ static inline void rig_start(Rig *rig)
         }                                                                                                    \
     } while (0)
 
+/* func(rig) in a millisecond, from the loop. */
+static inline void rig_later(Rig *rig, void (*func)(void *user))
+{
+    ly_timer_free(rig->timer);
+    rig->timer = ly_timer_new(rig->loop, func, rig);
+    ly_timer_set(rig->timer, ly_loop_now_us(rig->loop) + 1000);
+}
+
 /* Signed in, with a session channel that is open. */
 static inline void rig_session(Rig *rig)
 {

@@ -1,8 +1,9 @@
-/* What core/loop's server forwards, over loopback and Unix sockets, with the client's packets in the test's hand:
- * the literal address, limits, malformed requests, who may what, and what is left behind. */
+/* What core/loop's server forwards, over loopback and Unix sockets, with the client's packets in the test's
+ * hand: the literal address, limits, malformed requests, who may what, and what is left behind. */
 #include "server-rig.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -183,8 +184,7 @@ static int dial(uint16_t port)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = GUINT16_TO_BE(port)};
     address.sin_addr.s_addr = GUINT32_TO_BE(0x7f000001);
-    int failed = connect(fd, (struct sockaddr *)&address, sizeof address);
-    if (!failed)
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
         return fd;
     close(fd);
     return -1;
@@ -281,7 +281,6 @@ static void test_refused_channel(void)
     g_assert_true(ask_listen(&rig, "", 0));
     ly_get_forwarded_port(ly_buf_bytes(&rig.global_data), &port);
     int fd = dial((uint16_t)port);
-    g_assert_cmpint(fcntl(fd, F_SETFL, O_NONBLOCK), ==, 0);
     char byte;
     RUN_UNTIL(&rig, read(fd, &byte, 1) == 0);
     close(fd);
@@ -340,6 +339,7 @@ static void test_streamlocal_forward(void)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     g_strlcpy(address.sun_path, path, sizeof address.sun_path);
     g_assert_cmpint(connect(tcp.fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+    g_assert_cmpint(fcntl(tcp.fd, F_SETFL, O_NONBLOCK), ==, 0);
     RUN_UNTIL(&rig, rig.channel);
     LyBytes literal;
     g_assert_true(ly_get_forwarded_streamlocal(ly_buf_bytes(&rig.err), &literal));
@@ -415,7 +415,8 @@ static void test_agent(void)
     RUN_UNTIL(&rig, rig.reply_count == 1);
     g_assert_true(rig.reply_success[0]);
     g_autoptr(GString) answers = g_string_new("");
-    LyAgentConnection *first = ly_server_agent(rig.server, &error), *second = ly_server_agent(rig.server, &error);
+    LyAgentConnection *first = ly_server_agent(rig.server, &error),
+                      *second = ly_server_agent(rig.server, &error);
     g_assert_true(first && second);
     g_assert_cmpuint(rig.step, ==, 0); /* opened when it is used */
     ask_agent(first, "abc", answers);
@@ -455,8 +456,8 @@ static void test_agent_off(void)
     rig_session(&rig);
     ly_channel_auth_agent(rig.channel, true, 0);
     ly_channel_x11(rig.channel,
-                   &(LyX11Request){.protocol = LY_BYTES("MIT-MAGIC-COOKIE-1"), .cookie = LY_BYTES("00")}, true,
-                   1);
+                   &(LyX11Request){.protocol = LY_BYTES("MIT-MAGIC-COOKIE-1"), .cookie = LY_BYTES("00")},
+                   true, 1);
     ly_drive_wake(rig.client);
     RUN_UNTIL(&rig, rig.reply_count == 2);
     g_assert_false(rig.reply_success[0] || rig.reply_success[1]);
@@ -489,11 +490,8 @@ static void test_defect_16_x11(void)
         const char *protocol, *cookie;
         uint32_t screen;
     } wrong[] = {
-        {"MIT-MAGIC-COOKIE-1", "00 11", 0},
-        {"MIT-MAGIC-COOKIE-1\nadd", "0011", 0},
-        {"", "0011", 0},
-        {"MIT-MAGIC-COOKIE-1", "", 0},
-        {"MIT-MAGIC-COOKIE-1", "0011", 401},
+        {"MIT-MAGIC-COOKIE-1", "00 11", 0}, {"MIT-MAGIC-COOKIE-1\nadd", "0011", 0}, {"", "0011", 0},
+        {"MIT-MAGIC-COOKIE-1", "", 0},      {"MIT-MAGIC-COOKIE-1", "0011", 401},
     };
     for (size_t i = 0; i < LY_COUNT(wrong); i++) {
         LyX11Request x11 = {.protocol = ly_bytes_str(wrong[i].protocol),
