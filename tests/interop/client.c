@@ -1,10 +1,9 @@
-/* client -p PORT [-k KEY] [-A] [-a] [-w PASSWORD] [-i ANSWER] [-H KEY] [-N PASSWORD] [-o NAME=VALUE] [-n
- * TIMES]
- * [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and programs do
- * for an application with a mind of its own. The attempts are made in the order of -k (a key), -A (the
- * agent), -w, -i (keyboard-interactive: to all prompts) and -H (hostbased, as me@here.example), whoever the
- * host is; -N is the password in place of one that is too old. TIMES programs run at once; -b writes so many
- * bytes to each and then EOF, and compares what comes back; -t gives them a terminal of 50 rows and 100
+/* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-i ANSWER] [-H KEY] [-N PASSWORD] [-a] [-o NAME=VALUE]
+ * [-n TIMES] [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and
+ * programs do for an application with a mind of its own. The attempts are made in the order of -k (a key), -A
+ * (the agent), -w, -i (keyboard-interactive: to all prompts) and -H (hostbased, as me@here.example), whoever
+ * the host is; -N is the password in place of one that is too old. TIMES programs run at once; -b writes so
+ * many bytes to each and then EOF, and compares what comes back; -t gives them a terminal of 50 rows and 100
  * columns without echo; -a forwards the agent; -m says no-more-sessions and tries one more; -R waits for a
  * key exchange of its own. What happens is printed a line each. */
 #include <inttypes.h>
