@@ -91,7 +91,8 @@ int example_option(Example *example, int argc, char **argv, const char *own)
         } else if (letter == ':') {
             example_die(example, "option -%c wants an argument", optopt);
         } else if (letter == '?') {
-            example_die(example, "option -%c is not known; usage: %s %s", optopt, example->name, example->usage);
+            example_die(example, "option -%c is not known; usage: %s %s", optopt, example->name,
+                        example->usage);
         } else {
             return letter;
         }
@@ -125,17 +126,27 @@ char *example_join(char **words)
     return joined;
 }
 
+LyBuf example_read_file(const Example *example, const char *path)
+{
+    LyBuf text = LY_BUF(1 << 20);
+    FILE *file = fopen(path, "r");
+    size_t len = 1;
+    if (!file)
+        example_die(example, "cannot open %s: %s", path, strerror(errno));
+    for (uint8_t *room; len && (room = ly_buf_room(&text, 4096)); ly_buf_added(&text, len))
+        len = fread(room, 1, 4096, file);
+    if (ferror(file) || text.failed)
+        example_die(example, "cannot read %s, or it is longer than 1 MiB", path);
+    fclose(file);
+    return text;
+}
+
 LyKey *example_read_key(const Example *example, const char *path)
 {
-    char text[32768];
     LyError error;
-    FILE *file = fopen(path, "r");
-    if (!file)
-        example_die(example, "cannot open the key %s", path);
-    size_t len = fread(text, 1, sizeof text, file);
-    fclose(file);
-    LyKey *key = ly_key_read(example->crypto, ly_bytes(text, len), NULL, &error);
-    ly_cleanse(text, sizeof text);
+    LyBuf text = example_read_file(example, path);
+    LyKey *key = ly_key_read(example->crypto, ly_buf_bytes(&text), NULL, &error);
+    ly_buf_free(&text); /* cleanses it, for it is a secret */
     if (!key)
         example_die(example, "%s: %s", path, error.message);
     return key;
@@ -201,7 +212,8 @@ static void closed(void *user, const LyError *error, bool final)
 int example_run(Example *example, void (*ready_func)(void *user), void *user)
 {
     LyError error;
-    LyClientEvents events = {.ask = asked, .ready = ready, .banner = banner, .closed = closed, .user = example};
+    LyClientEvents events = {
+        .ask = asked, .ready = ready, .banner = banner, .closed = closed, .user = example};
     example->ready = ready_func;
     example->user = user;
     example->options.settings = example->settings;
@@ -276,8 +288,8 @@ static void end_if_written(Example *example)
         ly_loop_quit(example->loop);
 }
 
-/* A pipe that is ready takes PIPE_BUF bytes without blocking. So it can stay as it is: everybody who shares a pipe
- * or terminal would see its O_NONBLOCK. */
+/* A pipe that is ready takes PIPE_BUF bytes without blocking. So it can stay as it is: everybody who shares a
+ * pipe or terminal would see its O_NONBLOCK. */
 static void output_ready(void *user, unsigned events)
 {
     ExampleOutput *output = user;

@@ -1,5 +1,5 @@
-/* What the examples have in common: the command line, questions to a person, the connection, the loop until the
- * end, and ssh's exit status (the program's, or 255 when the connection or its use failed). */
+/* What the examples have in common: the command line, questions to a person, the connection, the loop until
+ * the end, and ssh's exit status (the program's, or 255 when the connection or its use failed). */
 #ifndef LY_EXAMPLES_COMMON_H
 #define LY_EXAMPLES_COMMON_H
 
@@ -12,8 +12,8 @@ enum { EXAMPLE_FAILED = 255, EXAMPLE_SETTINGS_MAX = 64 };
 
 typedef struct Example Example;
 
-/* What a program wrote and our standard output (or error) has not taken yet. It is never more than the channel's
- * window, because the window opens again only as ly_program_consumed says. */
+/* What a program wrote and our standard output (or error) has not taken yet. It is never more than the
+ * channel's window, because the window opens again only as ly_program_consumed says. */
 typedef struct ExampleOutput {
     Example *example;
     int fd;
@@ -47,22 +47,22 @@ struct Example {
 
 /* Makes the crypto context and the loop. `usage` as of the struct. */
 void example_init(Example *example, int argc, char **argv, const char *usage);
-/* getopt(3) with -p port, -o Name=value, -F file and -v besides `own` letters, of which it returns the next; -1
- * at the first word that is no option (optind). What is wrong ends the program with a sentence. */
+/* getopt(3) with -p port, -o Name=value, -F file and -v besides `own` letters, of which it returns the next;
+ * -1 at the first word that is no option (optind). What is wrong ends the program with a sentence. */
 int example_option(Example *example, int argc, char **argv, const char *own);
 /* The words after the options are `count`, or more if `more`; else the program ends with its usage. */
 void example_expect(const Example *example, int argc, int count, bool more);
 /* "[user@]host"; changes the text. */
 void example_set_host(Example *example, char *text);
-/* Connects and signs in, calls `ready`, and runs the loop until example_end. What was made on the connection is
- * then freed by its owner, and the rest by example_clear. Returns the exit status. */
+/* Connects and signs in, calls `ready`, and runs the loop until example_end. What was made on the connection
+ * is then freed by its owner, and the rest by example_clear. Returns the exit status. */
 int example_run(Example *example, void (*ready)(void *user), void *user);
 /* Ends the loop with this exit status. */
 void example_end(Example *example, int status);
 /* Says the sentence and ends the loop with 255. */
 void example_fail(Example *example, const LyError *error);
-/* Runs a program on the connection. Standard input, output and error of this process become the program's, and
- * none is read faster than the other side takes it; its exit status is the loop's end. */
+/* Runs a program on the connection. Standard input, output and error of this process become the program's,
+ * and none is read faster than the other side takes it; its exit status is the loop's end. */
 void example_start(Example *example, const LyProgramOptions *options);
 void example_clear(Example *example);
 
@@ -74,10 +74,12 @@ void example_say(const Example *example, const char *format, ...) LY_PRINTF(2, 3
 void example_die(const Example *example, const char *format, ...) LY_PRINTF(2, 3) __attribute__((noreturn));
 /* A port, 0 to 65535, or the end of the program. */
 uint16_t example_port(const Example *example, const char *text);
-/* A private key without a passphrase, or the end of the program. */
+/* A file's text, or the end of the program; free with ly_buf_free. */
+LyBuf example_read_file(const Example *example, const char *path);
+/* A key file without a passphrase, private or public, or the end of the program. */
 LyKey *example_read_key(const Example *example, const char *path);
-/* Draws a transfer's progress over the line it drew before, on standard error if that is a terminal. `total_len` 0:
- * not known. */
+/* Draws a transfer's progress over the line it drew before, on standard error if that is a terminal.
+ * `total_len` 0: not known. */
 void example_draw_progress(uint64_t done_len, uint64_t total_len);
 /* All words with a blank in between, as ssh(1) sends a command; free with ly_free. */
 char *example_join(char **words);

@@ -88,7 +88,8 @@ static void add(Forwards *forwards, int kind, const char *text)
         example_die(&forwards->example, "there are more than %d forwards", FORWARDS_MAX);
     Wanted *wanted = &forwards->wanted[forwards->count++];
     *wanted = (Wanted){.forwards = forwards, .kind = kind, .text = text};
-    if (!ly_forward_parse(text, kind == 'D', kind == 'R', &wanted->listen, &wanted->to, &wanted->storage, &error))
+    if (!ly_forward_parse(text, kind == 'D', kind == 'R', &wanted->listen, &wanted->to, &wanted->storage,
+                          &error))
         example_die(&forwards->example, "-%c %s: %s", kind, text, error.message);
 }
 

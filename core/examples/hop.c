@@ -1,8 +1,8 @@
 /* hop: runs a command on the last of any number of hosts, each of which is reached through the one before:
  *     hop alice@gate bob@inner:2222 carol@innermost -- uname -a
- * (The settings do the same without a program of one's own: -o ProxyJump=alice@gate,bob@inner:2222.) Each host is
- * signed in to from here, with its own settings and known_hosts; what travels through the hosts between is sealed
- * for the next. */
+ * (The settings do the same without a program of one's own: -o ProxyJump=alice@gate,bob@inner:2222.) Each
+ * host is signed in to from here, with its own settings and known_hosts; what travels through the hosts
+ * between is sealed for the next. */
 #include <stdlib.h>
 #include <string.h>
 

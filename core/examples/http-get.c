@@ -1,7 +1,7 @@
 /* http-get: a page as a server sees it, http or https, by libcurl through the server.
  *     http-get user@gate https://intranet.example/
- * LyTunnel makes a private Unix socket, each of whose connections is one to the web server; libcurl is told to
- * connect there (CURLOPT_UNIX_SOCKET_PATH) and does all else as ever: names, TLS, certificates. */
+ * LyTunnel makes a private Unix socket, each of whose connections is one to the web server; libcurl is told
+ * to connect there (CURLOPT_UNIX_SOCKET_PATH) and does all else as ever: names, TLS, certificates. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ typedef struct Get {
     CURLcode result;
 } Get;
 
-/* In a thread of the loop's, because libcurl waits in here while the loop moves the bytes. (curl's multi interface
- * would need no thread: its descriptors can be watched with ly_watch_new.) */
+/* In a thread of the loop's, because libcurl waits in here while the loop moves the bytes. (curl's multi
+ * interface would need no thread: its descriptors can be watched with ly_watch_new.) */
 static void fetch(void *data)
 {
     Get *get = data;

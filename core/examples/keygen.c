@@ -1,4 +1,5 @@
-/* keygen: makes a key pair, writes it as FILE and FILE.pub, and prints its fingerprint, as ssh-keygen does. */
+/* keygen: makes a key pair, writes it as FILE and FILE.pub, and prints its fingerprint, as ssh-keygen does.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static const struct {
     const char *name;
     LyPkType type;
     unsigned bits;
-} types[] = {{"ed25519", LY_PK_ED25519, 256},   {"ecdsa", LY_PK_ECDSA, 256}, {"ecdsa-384", LY_PK_ECDSA, 384},
+} types[] = {{"ed25519", LY_PK_ED25519, 256}, {"ecdsa", LY_PK_ECDSA, 256}, {"ecdsa-384", LY_PK_ECDSA, 384},
              {"ecdsa-521", LY_PK_ECDSA, 521}, {"rsa", LY_PK_RSA, 3072},    {"rsa-4096", LY_PK_RSA, 4096}};
 
 static void set_type(Keygen *keygen, const char *name)
@@ -35,7 +36,8 @@ static void set_type(Keygen *keygen, const char *name)
             return;
         }
     }
-    example_die(&keygen->example, "\"%s\" is none of ed25519, ecdsa, ecdsa-384, ecdsa-521, rsa, rsa-4096", name);
+    example_die(&keygen->example, "\"%s\" is none of ed25519, ecdsa, ecdsa-384, ecdsa-521, rsa, rsa-4096",
+                name);
 }
 
 /* The answer is cleansed when this returns. */

@@ -1,5 +1,5 @@
-/* netconf-hello: any subsystem of a server, here NETCONF (RFC 6242): says hello and prints what the server says, up
- * to the mark that ends a message. */
+/* netconf-hello: any subsystem of a server, here NETCONF (RFC 6242): says hello and prints what the server
+ * says, up to the mark that ends a message. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +7,10 @@
 
 #define END_OF_MESSAGE "]]>]]>"
 
-static const char hello[] =
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-    "<hello xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><capabilities>\n"
-    "<capability>urn:ietf:params:netconf:base:1.0</capability>\n"
-    "</capabilities></hello>\n" END_OF_MESSAGE;
+static const char hello[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                            "<hello xmlns=\"urn:ietf:params:xml:ns:netconf:base:1.0\"><capabilities>\n"
+                            "<capability>urn:ietf:params:netconf:base:1.0</capability>\n"
+                            "</capabilities></hello>\n" END_OF_MESSAGE;
 
 typedef struct Netconf {
     Example example;
@@ -46,7 +45,8 @@ static void closed(void *user, const LyProgramEnd *end, const LyError *error)
     Netconf *netconf = user;
     if (!ly_client_session(netconf->example.client)) /* the connection ended, and common.c says why */
         return;
-    example_say(&netconf->example, "%s", error ? error->message : "the server ended before its hello was whole");
+    example_say(&netconf->example, "%s",
+                error ? error->message : "the server ended before its hello was whole");
     example_end(&netconf->example, EXAMPLE_FAILED);
 }
 

@@ -1,5 +1,5 @@
-/* shell: a login shell on a server, on a terminal there that behaves as ours: ours is raw meanwhile, and its modes,
- * its size and each change of the size are told to the server. */
+/* shell: a login shell on a server, on a terminal there that behaves as ours: ours is raw meanwhile, and its
+ * modes, its size and each change of the size are told to the server. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -21,10 +21,13 @@ static const struct {
     uint8_t opcode;
     int index;
 } characters[] = {
-#define CHARACTER(name) {LY_TTY_##name, name}
-    CHARACTER(VINTR),    CHARACTER(VQUIT),   CHARACTER(VERASE),  CHARACTER(VKILL),    CHARACTER(VEOF),
-    CHARACTER(VEOL),     CHARACTER(VEOL2),   CHARACTER(VSTART),  CHARACTER(VSTOP),    CHARACTER(VSUSP),
-    CHARACTER(VREPRINT), CHARACTER(VWERASE), CHARACTER(VLNEXT),  CHARACTER(VDISCARD),
+#define CHARACTER(name)                                                                                      \
+    {                                                                                                        \
+        LY_TTY_##name, name                                                                                  \
+    }
+    CHARACTER(VINTR),    CHARACTER(VQUIT),   CHARACTER(VERASE), CHARACTER(VKILL),    CHARACTER(VEOF),
+    CHARACTER(VEOL),     CHARACTER(VEOL2),   CHARACTER(VSTART), CHARACTER(VSTOP),    CHARACTER(VSUSP),
+    CHARACTER(VREPRINT), CHARACTER(VWERASE), CHARACTER(VLNEXT), CHARACTER(VDISCARD),
 };
 
 static const struct {
@@ -32,14 +35,17 @@ static const struct {
     size_t field;
     tcflag_t flag;
 } flags[] = {
-#define FLAG(field, name) {LY_TTY_##name, offsetof(struct termios, field), name}
-    FLAG(c_iflag, IGNPAR), FLAG(c_iflag, PARMRK), FLAG(c_iflag, INPCK),   FLAG(c_iflag, ISTRIP),
-    FLAG(c_iflag, INLCR),  FLAG(c_iflag, IGNCR),  FLAG(c_iflag, ICRNL),   FLAG(c_iflag, IXON),
-    FLAG(c_iflag, IXANY),  FLAG(c_iflag, IXOFF),  FLAG(c_iflag, IMAXBEL), FLAG(c_iflag, IUTF8),
-    FLAG(c_lflag, ISIG),   FLAG(c_lflag, ICANON), FLAG(c_lflag, ECHO),    FLAG(c_lflag, ECHOE),
-    FLAG(c_lflag, ECHOK),  FLAG(c_lflag, ECHONL), FLAG(c_lflag, NOFLSH),  FLAG(c_lflag, TOSTOP),
-    FLAG(c_lflag, IEXTEN), FLAG(c_lflag, ECHOCTL), FLAG(c_lflag, ECHOKE), FLAG(c_oflag, OPOST),
-    FLAG(c_oflag, ONLCR),  FLAG(c_oflag, OCRNL),  FLAG(c_oflag, ONOCR),   FLAG(c_oflag, ONLRET),
+#define FLAG(field, name)                                                                                    \
+    {                                                                                                        \
+        LY_TTY_##name, offsetof(struct termios, field), name                                                 \
+    }
+    FLAG(c_iflag, IGNPAR), FLAG(c_iflag, PARMRK),  FLAG(c_iflag, INPCK),   FLAG(c_iflag, ISTRIP),
+    FLAG(c_iflag, INLCR),  FLAG(c_iflag, IGNCR),   FLAG(c_iflag, ICRNL),   FLAG(c_iflag, IXON),
+    FLAG(c_iflag, IXANY),  FLAG(c_iflag, IXOFF),   FLAG(c_iflag, IMAXBEL), FLAG(c_iflag, IUTF8),
+    FLAG(c_lflag, ISIG),   FLAG(c_lflag, ICANON),  FLAG(c_lflag, ECHO),    FLAG(c_lflag, ECHOE),
+    FLAG(c_lflag, ECHOK),  FLAG(c_lflag, ECHONL),  FLAG(c_lflag, NOFLSH),  FLAG(c_lflag, TOSTOP),
+    FLAG(c_lflag, IEXTEN), FLAG(c_lflag, ECHOCTL), FLAG(c_lflag, ECHOKE),  FLAG(c_oflag, OPOST),
+    FLAG(c_oflag, ONLCR),  FLAG(c_oflag, OCRNL),   FLAG(c_oflag, ONOCR),   FLAG(c_oflag, ONLRET),
     FLAG(c_cflag, PARENB), FLAG(c_cflag, PARODD),
 };
 

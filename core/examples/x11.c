@@ -13,8 +13,8 @@ static void ready(void *user)
 {
     Remote *remote = user;
     LyError error;
-    /* The options' defaults are $DISPLAY and its cookie in $XAUTHORITY or ~/.Xauthority. The server is never told
-     * that cookie, but one made up for this connection. */
+    /* The options' defaults are $DISPLAY and its cookie in $XAUTHORITY or ~/.Xauthority. The server is never
+     * told that cookie, but one made up for this connection. */
     LyX11Options options = {0};
     remote->x11 = ly_x11_new(remote->example.client, &options, &error);
     if (!remote->x11) {
