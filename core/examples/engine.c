@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "key/read.h"
 #include "session/session.h"
 
@@ -22,18 +23,15 @@ typedef struct Engine {
     bool over;
 } Engine;
 
-/* ---- events ---- */
-
 /* Is this the host's key? Its signature was verified already. */
 static void check_host_key(Engine *engine, LyKey *key)
 {
-    LyTransport *transport = ly_session_transport(engine->session);
     char fingerprint[100];
     ly_key_fingerprint(engine->crypto, ly_key_plain_blob(key), LY_SHA256, fingerprint);
     if (strcmp(fingerprint, engine->fingerprint) == 0)
-        ly_transport_host_key_accept(transport);
+        ly_transport_host_key_accept(ly_session_transport(engine->session));
     else
-        ly_transport_host_key_refuse(transport, "the host has another key");
+        ly_transport_host_key_refuse(ly_session_transport(engine->session), "the host has another key");
 }
 
 /* One attempt: the key. (LyClient makes all that ssh(1) makes.) */
@@ -42,7 +40,7 @@ static void sign_in(Engine *engine, bool first)
     LyTransport *transport = ly_session_transport(engine->session);
     LyUserauthClient *auth = ly_session_userauth_client(engine->session);
     LyBytes ours = ly_bytes_str(ly_transport_algorithms(transport)->list[LY_ALGORITHMS_USER_KEY]), algorithm;
-    LyBuf message = {0}, signature = {0};
+    LY_AUTO(ly_buf_free) LyBuf message = {0}, signature = {0};
     bool ok = first && ly_userauth_choose_algorithm(auth, ly_key_type_name(engine->key), ours, &algorithm);
     if (ok) {
         ly_userauth_publickey_data(auth, algorithm, ly_key_blob(engine->key), &message);
@@ -52,13 +50,11 @@ static void sign_in(Engine *engine, bool first)
         ly_userauth_publickey(auth, algorithm, ly_key_blob(engine->key), ly_buf_bytes(&signature));
     else
         ly_transport_fail(transport, LY_ERROR_AUTH, 0, "the server does not take the key");
-    ly_buf_free(&message);
-    ly_buf_free(&signature);
 }
 
 static void channel_event(Engine *engine, const LyConnectionEvent *event)
 {
-    LyConnectionEventType type = event->type;
+    int type = event->type;
     if (type == LY_CHANNEL_OPENED) {
         ly_channel_exec(event->channel, ly_bytes_str(engine->command), 0);
         ly_channel_eof(event->channel); /* the command gets no input */
@@ -67,9 +63,8 @@ static void channel_event(Engine *engine, const LyConnectionEvent *event)
         ly_channel_consumed(event->channel, event->data.len); /* the server may send as much again */
     } else if (type == LY_CHANNEL_EXIT_STATUS) {
         engine->status = (int)event->number;
-    } else if (type == LY_CHANNEL_REPLY && !event->success) { /* to exec */
-        ly_channel_close(event->channel);
-    } else if (type == LY_CHANNEL_CLOSED || type == LY_CHANNEL_OPEN_FAILED) {
+    } else if (type == LY_CHANNEL_CLOSED || type == LY_CHANNEL_OPEN_FAILED ||
+               (type == LY_CHANNEL_REPLY && !event->success)) { /* the reply to exec */
         ly_transport_disconnect(ly_session_transport(engine->session), SSH_DISCONNECT_BY_APPLICATION, "done");
     } else if (type == LY_CHANNEL_REQUEST && event->want_reply) {
         ly_channel_reply(event->channel, false);
@@ -93,8 +88,6 @@ static void handle(Engine *engine, const LySessionEvent *event)
         fprintf(stderr, "engine: %s\n", event->error->message);
     engine->over |= event->type == LY_SESSION_CLOSED;
 }
-
-/* ---- bytes and time ---- */
 
 static uint64_t now_us(void)
 {
@@ -132,27 +125,25 @@ static bool turn(Engine *engine, int fd)
 
 int main(int argc, char **argv)
 {
-    Engine engine = {.status = 255};
     char text[16384];
     LyError error;
     FILE *file = argc == 5 ? fopen(argv[3], "r") : NULL;
-    size_t len = file ? fread(text, 1, sizeof text, file) : 0;
-    engine.crypto = ly_crypto_new(0, &error);
-    engine.key = ly_key_read(engine.crypto, ly_bytes(text, len), NULL, &error);
-    engine.fingerprint = argv[1];
-    engine.command = argv[4];
-    LySessionOptions options = {
-        .transport = {.role = LY_CLIENT, .crypto = engine.crypto, .handshake_timeout_us = 30 * 1000000},
-        .user = ly_bytes_str(argv[2]),
-        .auth_timeout_us = 30 * 1000000};
+    if (!file)
+        return 255;
+    Engine engine = {
+        .crypto = ly_crypto_new(0, &error), .fingerprint = argv[1], .command = argv[4], .status = 255};
+    engine.key = ly_key_read(engine.crypto, ly_bytes(text, fread(text, 1, sizeof text, file)), NULL, &error);
+    fclose(file);
+    LySessionOptions options = {.transport = {.role = LY_CLIENT, .crypto = engine.crypto},
+                                .user = ly_bytes_str(argv[2]),
+                                .auth_timeout_us = 30 * 1000000};
     engine.session = engine.key ? ly_session_new(&options, now_us(), &error) : NULL;
+    while (engine.session && turn(&engine, STDIN_FILENO))
+        continue;
     if (!engine.session)
         fprintf(stderr, "engine: %s\n", error.message);
-    while (engine.session && turn(&engine, STDIN_FILENO)) {
-    }
     ly_session_free(engine.session);
-    if (engine.key)
-        ly_key_unref(engine.key);
+    ly_key_unref(engine.key);
     ly_crypto_unref(engine.crypto);
     return engine.status;
 }

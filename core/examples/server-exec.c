@@ -119,10 +119,8 @@ int main(int argc, char **argv)
         .authenticate = authenticate, .start = start, .session_closed = session_closed, .user = &program};
     int status = serve(&program.example, options, program.host_key);
     ly_buf_free(&password);
-    if (program.user_key)
-        ly_key_unref(program.user_key);
-    if (program.host_key)
-        ly_key_unref(program.host_key);
+    ly_key_unref(program.user_key);
+    ly_key_unref(program.host_key);
     example_clear(&program.example);
     return status;
 }

@@ -60,8 +60,7 @@ int main(int argc, char **argv)
     options->root = program.folder;
     options->handlers = (LyServerHandlers){.sftp = sftp, .session_closed = session_closed, .user = &program};
     int status = serve(&program.example, options, host_key);
-    if (host_key)
-        ly_key_unref(host_key);
+    ly_key_unref(host_key);
     example_clear(&program.example);
     return status;
 }

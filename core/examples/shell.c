@@ -16,15 +16,13 @@ typedef struct Shell {
     bool raw;
 } Shell;
 
+/* clang-format off */
 /* RFC 4254 section 8: the server's terminal gets the special characters and flags of ours. */
 static const struct {
     uint8_t opcode;
     int index;
 } characters[] = {
-#define CHARACTER(name)                                                                                      \
-    {                                                                                                        \
-        LY_TTY_##name, name                                                                                  \
-    }
+#define CHARACTER(name) {LY_TTY_##name, name}
     CHARACTER(VINTR),    CHARACTER(VQUIT),   CHARACTER(VERASE), CHARACTER(VKILL),    CHARACTER(VEOF),
     CHARACTER(VEOL),     CHARACTER(VEOL2),   CHARACTER(VSTART), CHARACTER(VSTOP),    CHARACTER(VSUSP),
     CHARACTER(VREPRINT), CHARACTER(VWERASE), CHARACTER(VLNEXT), CHARACTER(VDISCARD),
@@ -35,10 +33,7 @@ static const struct {
     size_t field;
     tcflag_t flag;
 } flags[] = {
-#define FLAG(field, name)                                                                                    \
-    {                                                                                                        \
-        LY_TTY_##name, offsetof(struct termios, field), name                                                 \
-    }
+#define FLAG(field, name) {LY_TTY_##name, offsetof(struct termios, field), name}
     FLAG(c_iflag, IGNPAR), FLAG(c_iflag, PARMRK),  FLAG(c_iflag, INPCK),   FLAG(c_iflag, ISTRIP),
     FLAG(c_iflag, INLCR),  FLAG(c_iflag, IGNCR),   FLAG(c_iflag, ICRNL),   FLAG(c_iflag, IXON),
     FLAG(c_iflag, IXANY),  FLAG(c_iflag, IXOFF),   FLAG(c_iflag, IMAXBEL), FLAG(c_iflag, IUTF8),
@@ -48,6 +43,7 @@ static const struct {
     FLAG(c_oflag, ONLCR),  FLAG(c_oflag, OCRNL),   FLAG(c_oflag, ONOCR),   FLAG(c_oflag, ONLRET),
     FLAG(c_cflag, PARENB), FLAG(c_cflag, PARODD),
 };
+/* clang-format on */
 
 static void put_modes(const struct termios *terminal, LyBuf *modes)
 {
