@@ -8,9 +8,8 @@
 
 #include "base/auto.h"
 #include "base/list.h"
-#include "key/fingerprint.h"
 #include "loop/prompt.h"
-#include "peer.h"
+#include "question.h"
 
 #define QUESTIONS_MAX 100
 #define DEFAULT_ASKPASS "/usr/bin/ssh-askpass"
@@ -36,60 +35,6 @@ struct Ask {
     LyList questions;     /* the first is the one that is open */
     bool open;
 };
-
-/* --- Words --- */
-
-static void put_asker(const LyAgentEvent *event, LyBuf *out)
-{
-    const LyAgentPeer *peer = event->client ? ly_agent_client_peer(event->client) : NULL;
-    LY_AUTO_FREE char *chain = peer && !peer->claimed ? peer_chain((pid_t)peer->pid) : NULL;
-    const char *program = chain ? chain : peer ? peer->program : NULL;
-    ly_buf_add_str(out, program ? LY_PRINTABLE(ly_bytes_str(program)) : "a program that is not known");
-    if (peer && peer->pid > 0)
-        ly_buf_add_format(out, " (process %lld%s)", (long long)peer->pid,
-                          peer->claimed ? ", as it says itself" : "");
-}
-
-static const char *comment_of(LyKey *key, char *text, size_t room)
-{
-    LyBytes comment = ly_key_comment(key);
-    return comment.len ? ly_printable(comment, text, room) : "without a comment";
-}
-#define COMMENT(key) comment_of((key), (char[200]){0}, 200)
-
-char *ask_describe_request(const Ask *ask, const LyAgentEvent *event)
-{
-    LY_AUTO(ly_buf_free) LyBuf text = {0};
-    ly_buf_add_str(&text, "Key fingerprint ");
-    ly_key_put_fingerprint(ask->crypto, ly_key_plain_blob(event->key), ask->hash, &text);
-    ly_buf_add_str(&text, ".\nAsked for by ");
-    put_asker(event, &text);
-    if (event->target)
-        ly_buf_add_format(&text, "\nto sign in as %s", LY_PRINTABLE(ly_bytes_str(event->target)));
-    ly_buf_add_str(&text, event->forwarded ? ".\nThe request came through agent forwarding." : ".");
-    return ly_strdup(ly_buf_str(&text));
-}
-
-static char *question_text(const Ask *ask, const LyAgentEvent *event)
-{
-    LY_AUTO_FREE char *request = ask_describe_request(ask, event);
-    if (event->type == LY_AGENT_CONFIRM)
-        return ly_format("Allow use of key %s?\n%s", COMMENT(event->key), request);
-    return ly_format("%sEnter passphrase for key %s\n%s\nPassphrase: ",
-                     event->attempt > 1 ? "Bad passphrase, try again.\n" : "", COMMENT(event->key), request);
-}
-
-char *ask_describe_use(const LyAgentEvent *event)
-{
-    LY_AUTO(ly_buf_free) LyBuf text = {0};
-    put_asker(event, &text);
-    ly_buf_add_format(&text, " signed with the key %s", COMMENT(event->key));
-    if (event->target)
-        ly_buf_add_format(&text, " to sign in as %s", LY_PRINTABLE(ly_bytes_str(event->target)));
-    if (event->forwarded)
-        ly_buf_add_str(&text, ", through agent forwarding");
-    return ly_strdup(ly_buf_str(&text));
-}
 
 /* --- Asking --- */
 
@@ -183,12 +128,12 @@ static void enqueue(Ask *ask, const Question *question)
 void ask_event(Ask *ask, const LyAgentEvent *event)
 {
     Question question = {.id = event->id, .confirm = event->type == LY_AGENT_CONFIRM};
-    LY_AUTO_FREE char *what = ly_format("the key %s", COMMENT(event->key));
+    LY_AUTO_FREE char *what = ly_format("the key %s", QUESTION_COMMENT(event->key));
     if (refusal(ask, what)) {
         answer(ask, &question, NULL);
         return;
     }
-    question.text = question_text(ask, event);
+    question.text = question_text(ask->crypto, ask->hash, event);
     enqueue(ask, &question);
 }
 
@@ -205,6 +150,11 @@ void ask_pin(Ask *ask, uint64_t id, const char *note, const char *whose, const c
     question.text = first ? ly_format("%c%s.\nEnter the PIN of %s\n%s\nPIN: ", first, note + 1, whose, text)
                           : ly_format("Enter the PIN of %s\n%s\nPIN: ", whose, text);
     enqueue(ask, &question);
+}
+
+char *ask_describe_request(const Ask *ask, const LyAgentEvent *event)
+{
+    return question_describe_request(ask->crypto, ask->hash, event);
 }
 
 void ask_withdraw(Ask *ask, uint64_t id)

@@ -24,7 +24,4 @@ char *ask_describe_request(const Ask *ask, const LyAgentEvent *event);
 /* The question is not asked any more; its dialog closes. */
 void ask_withdraw(Ask *ask, uint64_t id);
 
-/* "git < zsh (process 12) signed with KEY for user@host" for notifications; ly_free. */
-char *ask_describe_use(const LyAgentEvent *event);
-
 #endif

@@ -1,10 +1,7 @@
 #include "detail.h"
 
-#include <limits.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "base/auto.h"
+#include "peer.h"
 #include "request.h"
 
 #define LINES_MAX 1000
@@ -36,27 +33,12 @@ static void put_details(const LyAgent *agent, uint64_t now_us, LyBuf *out)
     }
 }
 
-/* The same program, be it that it was replaced on the disk meanwhile. */
-static bool is_ourselves(const LyAgentClient *client)
-{
-    char self[PATH_MAX];
-    const char *program = ly_agent_client_peer(client)->program;
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (len <= 0 || !program || ly_agent_client_peer(client)->claimed)
-        return false;
-    self[len] = 0;
-    char *deleted = strstr(self, " (deleted)");
-    if (deleted)
-        *deleted = 0;
-    return strcmp(self, program) == 0;
-}
-
 void detail_answer(LyAgent *agent, const Journal *journal, const LyAgentEvent *event, uint64_t now_us)
 {
     LY_AUTO(ly_buf_free) LyBuf out = {0};
     LY_AUTO(ly_buf_free) LyBuf lines = {0};
     LyReader contents = ly_reader(event->contents);
-    if (!is_ourselves(event->client) || ly_agent_client_is_forwarded(event->client)) {
+    if (!peer_is_self(ly_agent_client_peer(event->client)) || ly_agent_client_is_forwarded(event->client)) {
         ly_agent_answer_extension(agent, event->id, (LyBytes){0});
         return;
     }

@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
 #include <time.h>
 
 #include "base/memory.h"
+#include "system-log.h"
 
 #define LINES 512
 #define LINE_LEN 1000 /* bytes of a line that are kept */
@@ -26,7 +26,7 @@ Journal *journal_new(const char *program, bool to_stderr, LyLogLevel level)
     Journal *journal = ly_new(Journal);
     *journal = (Journal){.program = program, .to_stderr = to_stderr, .level = level};
     if (!to_stderr)
-        openlog(program, LOG_PID, LOG_AUTH); /* connects at the first line */
+        system_log_open(program);
     return journal;
 }
 
@@ -50,7 +50,6 @@ static void keep(Journal *journal, const char *message)
 
 static void write_line(void *user, LyLogLevel level, const char *message)
 {
-    static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_DEBUG};
     Journal *journal = user;
     if (level <= LY_LOG_INFO)
         keep(journal, message);
@@ -59,7 +58,7 @@ static void write_line(void *user, LyLogLevel level, const char *message)
     if (journal->to_stderr)
         fprintf(stderr, "%s: %s\n", journal->program, message);
     else
-        syslog(priorities[level], "%s", message);
+        system_log(level, message);
 }
 
 LyLog journal_log(Journal *journal)

@@ -1,8 +1,6 @@
 /* lanyard-agent: a subcommand, or the agent itself with ssh-agent's command line. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "run.h"
@@ -13,17 +11,6 @@ static const Command *find(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
-}
-
-/* What is opened later must not become 0, 1 or 2. */
-static void open_standard_descriptors(void)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
 }
 
 static int run_command(const Command *command, int argc, char **argv)
@@ -58,8 +45,6 @@ static int run_agent(const char *name, int argc, char **argv)
         status = print_help(NULL);
     else if (status == 0 && settings.version)
         status = printf("lanyard-agent " LY_VERSION "\n") < 0;
-    else if (status == 0 && settings.kill)
-        status = run_kill(&settings);
     else if (status == 0)
         status = run_serve(&settings, name, argv + optind);
     settings_clear(&settings);
@@ -68,10 +53,8 @@ static int run_agent(const char *name, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-    const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "lanyard-agent";
+    const char *name = run_begin(argc > 0 ? argv[0] : NULL);
     bool has_commands = strcmp(name, "ssh-agent") != 0; /* under that name, every word is a program */
-    open_standard_descriptors();
     if (has_commands && argc > 1) {
         const Command *command = find(argv[1]);
         if (command)

@@ -14,7 +14,7 @@
 
 #define CHAIN_MAX 5
 
-bool peer_credentials(int fd, pid_t *pid, uid_t *uid)
+bool peer_credentials(int fd, int64_t *pid, int64_t *uid)
 {
     struct ucred credentials;
     socklen_t len = sizeof credentials;
@@ -26,7 +26,7 @@ bool peer_credentials(int fd, pid_t *pid, uid_t *uid)
 }
 
 /* "PID (name) state parent ...", where the name may hold anything, parentheses too. */
-static bool read_stat(pid_t pid, char name[32], pid_t *parent)
+static bool read_stat(int64_t pid, char name[32], int64_t *parent)
 {
     char path[48], text[512];
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
@@ -41,11 +41,11 @@ static bool read_stat(pid_t pid, char name[32], pid_t *parent)
     if (!open_ || !close_ || close_ < open_ || strlen(close_) < 5)
         return false;
     snprintf(name, 32, "%.*s", (int)(close_ - open_ - 1), open_ + 1);
-    *parent = (pid_t)strtol(close_ + 4, NULL, 10);
+    *parent = strtol(close_ + 4, NULL, 10);
     return true;
 }
 
-static bool read_executable(pid_t pid, char path[PATH_MAX])
+static bool read_executable(int64_t pid, char path[PATH_MAX])
 {
     char link[48];
     snprintf(link, sizeof link, "/proc/%ld/exe", (long)pid);
@@ -56,10 +56,10 @@ static bool read_executable(pid_t pid, char path[PATH_MAX])
     return true;
 }
 
-char *peer_program(pid_t pid)
+char *peer_program(int64_t pid)
 {
     char path[PATH_MAX], name[32];
-    pid_t parent;
+    int64_t parent;
     if (pid <= 0)
         return NULL;
     if (read_executable(pid, path))
@@ -67,12 +67,12 @@ char *peer_program(pid_t pid)
     return read_stat(pid, name, &parent) ? ly_strdup(name) : NULL;
 }
 
-char *peer_chain(pid_t pid)
+char *peer_chain(int64_t pid)
 {
     LyBuf chain = {0};
     for (int i = 0; i < CHAIN_MAX && pid > 1; i++) {
         char path[PATH_MAX], name[32];
-        pid_t parent;
+        int64_t parent;
         if (!read_stat(pid, name, &parent))
             break;
         const char *slash = read_executable(pid, path) ? strrchr(path, '/') : NULL;
@@ -85,4 +85,17 @@ char *peer_chain(pid_t pid)
     char *text = chain.len ? ly_strdup(ly_buf_str(&chain)) : NULL;
     ly_buf_free(&chain);
     return text;
+}
+
+bool peer_is_self(const LyAgentPeer *peer)
+{
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (len <= 0 || !peer->program || peer->claimed)
+        return false;
+    self[len] = 0;
+    char *deleted = strstr(self, " (deleted)");
+    if (deleted)
+        *deleted = 0;
+    return strcmp(self, peer->program) == 0;
 }

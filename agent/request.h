@@ -2,7 +2,7 @@
 #ifndef AGENT_REQUEST_H
 #define AGENT_REQUEST_H
 
-#include "loop/agent.h"
+#include "agent/client.h"
 #include "tool.h"
 
 /* Extensions of our own, which only lanyard-agent itself may ask for. */
@@ -15,10 +15,10 @@ enum { AGENT_CONFIRM = 1, AGENT_ENCRYPTED = 2, AGENT_DESTINATION = 4, AGENT_PROV
 
 typedef struct AgentClient {
     Tool *tool;
-    LyAgentConnection *connection;
+    struct LyAgentConnection *connection; /* the system's own: connection.c */
 } AgentClient;
 
-/* STATUS_IO with a message when SSH_AUTH_SOCK names none. */
+/* STATUS_IO with a message when SSH_AUTH_SOCK names none (on Windows, when the pipe of Windows' ssh has none). */
 Status agent_client_open(Tool *tool, AgentClient *client);
 void agent_client_close(AgentClient *client);
 /* Sends a request (without its length) and waits. STATUS_IO with a message. */

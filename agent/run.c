@@ -25,6 +25,24 @@
 #define DESCRIPTORS 10200 /* clients and some */
 #define STATUS_SIGNAL 2   /* ssh-agent's, when a signal ends it */
 
+/* What is opened later must not become 0, 1 or 2. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+const char *run_begin(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    open_standard_descriptors();
+    return slash ? slash + 1 : path ? path : "lanyard-agent";
+}
+
 /* --- The lines --- */
 
 static bool prints_csh(const Settings *settings)
@@ -44,7 +62,8 @@ static void print_variable(bool csh, const char *name, const char *value)
         printf("%s=%s; export %s;\n", name, value, name);
 }
 
-int run_kill(const Settings *settings)
+/* ssh-agent -k: ends the agent that SSH_AGENT_PID names. */
+static int run_kill(const Settings *settings)
 {
     const char *text = getenv("SSH_AGENT_PID"), *why = NULL;
     if (!text) {
@@ -458,6 +477,8 @@ int run_serve(Settings *settings, const char *name, char **command)
 {
     Run run = {.settings = settings, .name = name, .ready = -1, .parent = -1};
     LyError error;
+    if (settings->kill)
+        return run_kill(settings);
     prctl(PR_SET_DUMPABLE, 0);
     if (!settings->no_policy)
         run.policy_path = settings->policy ? realpath(settings->policy, NULL) : policy_default_path();

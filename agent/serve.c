@@ -7,12 +7,12 @@
 
 #include "ask.h"
 #include "base/auto.h"
-#include "detail.h"
 #include "base/list.h"
-#include "base/secret.h"
-#include "key/read.h"
+#include "detail.h"
 #include "providers.h"
+#include "question.h"
 #include "signer.h"
+#include "work.h"
 
 #define CLIENTS_MAX 10000
 #define SIGNATURES_AT_ONCE 16            /* then others are looked at */
@@ -172,58 +172,22 @@ void serve_client(Serve *serve, int fd, const LyAgentPeer *peer, LyBytes first)
 
 /* --- Work for the engine --- */
 
-typedef struct Work {
-    Serve *serve;
-    uint64_t id;
-    LyKey *key; /* signs; or, after decrypting, what came out */
-    LyBuf algorithm, data, result;
-    LyCrypto *crypto;
-    LyBytes encrypted, passphrase; /* in secret memory */
-    LyError error;
-} Work;
-
-static Work *work_new(Serve *serve, const LyAgentEvent *event)
-{
-    Work *work = ly_new(Work);
-    *work = (Work){.serve = serve, .id = event->id};
-    return work;
-}
-
-static void work_free(Work *work)
-{
-    ly_key_unref(work->key);
-    ly_crypto_unref(work->crypto);
-    ly_buf_free(&work->algorithm);
-    ly_buf_free(&work->data);
-    ly_buf_free(&work->result);
-    ly_secret_free((void *)work->encrypted.data);
-    ly_secret_free((void *)work->passphrase.data);
-    ly_free(work);
-}
-
-static void sign_work(void *data)
+static void work_done(void *data, bool cancelled)
 {
     Work *work = data;
-    if (!ly_key_sign(work->key, ly_buf_bytes(&work->algorithm), ly_buf_bytes(&work->data), &work->result,
-                     &work->error))
-        ly_buf_clear(&work->result);
-}
-
-static void tell_failure(Serve *serve, const char *what, const LyError *error)
-{
-    if (error->code != LY_OK)
-        ly_log(&serve->log, LY_LOG_ERROR, "%s: %s", what, error->message);
-}
-
-static void sign_done(void *data, bool cancelled)
-{
-    Work *work = data;
+    Serve *serve = work->user;
     if (!cancelled) {
-        tell_failure(work->serve, "no signature could be made", &work->error);
-        ly_agent_answer_sign(work->serve->agent, work->id, ly_buf_bytes(&work->result));
-        serve_settle(work->serve);
+        work_answer(work, serve->agent, &serve->log);
+        serve_settle(serve);
     }
     work_free(work);
+}
+
+static void start_work(Serve *serve, const LyAgentEvent *event)
+{
+    Work *work = work_new(serve->crypto, event);
+    work->user = serve;
+    ly_loop_work(serve->loop, work_run, work_done, work);
 }
 
 /* RSA takes as long as fifty others: it shall not hold them up, and has more than one processor. */
@@ -234,11 +198,7 @@ static void sign(Serve *serve, const LyAgentEvent *event)
         return;
     }
     if (ly_key_type(event->key)->pk == LY_PK_RSA) {
-        Work *work = work_new(serve, event);
-        work->key = ly_key_ref(event->key);
-        ly_buf_add(&work->algorithm, event->algorithm);
-        ly_buf_add(&work->data, event->data);
-        ly_loop_work(serve->loop, sign_work, sign_done, work);
+        start_work(serve, event);
         return;
     }
     signer_add(serve->signer, event);
@@ -247,45 +207,17 @@ static void sign(Serve *serve, const LyAgentEvent *event)
 static void was_signed(void *user, uint64_t id, LyBytes signature, const LyError *error)
 {
     Serve *serve = user;
-    tell_failure(serve, "no signature could be made", error);
+    work_tell_failure(&serve->log, "no signature could be made", error);
     ly_agent_answer_sign(serve->agent, id, signature);
     if (!serve->settling) /* from the other thread */
         ly_loop_defer(serve->loop, &serve->settle);
-}
-
-static void decrypt_work(void *data)
-{
-    Work *work = data;
-    LyKeyReadOptions options = {.have_passphrase = true, .passphrase = work->passphrase};
-    work->key = ly_key_read(work->crypto, work->encrypted, &options, &work->error);
-}
-
-static void decrypt_done(void *data, bool cancelled)
-{
-    Work *work = data;
-    if (!cancelled) {
-        tell_failure(work->serve, "an encrypted key could not be opened", &work->error);
-        ly_agent_answer_decrypt(work->serve->agent, work->id, work->key,
-                                work->error.code == LY_ERROR_PASSPHRASE);
-        serve_settle(work->serve);
-    }
-    work_free(work);
-}
-
-static void decrypt(Serve *serve, const LyAgentEvent *event)
-{
-    Work *work = work_new(serve, event);
-    work->crypto = ly_crypto_ref(serve->crypto);
-    work->encrypted = ly_secret_copy(event->encrypted);
-    work->passphrase = ly_secret_copy(event->passphrase);
-    ly_loop_work(serve->loop, decrypt_work, decrypt_done, work);
 }
 
 static void tell_used(Serve *serve, const LyAgentEvent *event)
 {
     if (!serve->used || !event->key)
         return;
-    LY_AUTO_FREE char *text = ask_describe_use(event);
+    LY_AUTO_FREE char *text = question_describe_use(event);
     serve->used(serve->user, text);
 }
 
@@ -300,7 +232,7 @@ static void handle(Serve *serve, const LyAgentEvent *event)
         sign(serve, event);
         break;
     case LY_AGENT_DECRYPT:
-        decrypt(serve, event);
+        start_work(serve, event);
         break;
     case LY_AGENT_EXTENSION:
         detail_answer(serve->agent, serve->journal, event, now_us());

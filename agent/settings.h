@@ -5,8 +5,11 @@
 #include "crypto/hash.h"
 #include "options.h"
 
+#define ALLOWED_PROVIDERS "/usr/lib*/*,/usr/local/lib*/*" /* ssh-agent's */
+
 typedef struct Settings {
     bool csh, sh, kill, debug, foreground, temporary, no_policy, help, version;
+    bool pageant; /* Windows */
     bool notify, lock_with_screen, lock_on_suspend;
     const char *socket, *hash_name, *lifetime_text, *policy, *provider_timeout_text;
     StringList providers, options, openssh, cygwin;
@@ -19,7 +22,7 @@ typedef struct Settings {
     const char **provider_patterns;    /* NULL-terminated */
 } Settings;
 
-/* The table behind --help. */
+/* The table behind --help: settings-options.c, windows/settings-options.c. */
 extern const Option settings_options[];
 
 /* Fills zeroed settings; optind is then the first word of the command to run. 0, or the exit status after a

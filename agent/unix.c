@@ -249,8 +249,7 @@ struct UnixListener {
 
 static void greet(UnixListener *listener, int fd)
 {
-    pid_t pid;
-    uid_t uid;
+    int64_t pid, uid;
     if (!peer_credentials(fd, &pid, &uid)) {
         close(fd);
         return;

@@ -22,7 +22,7 @@ typedef enum FileMode {
  * "-" is standard output. */
 bool file_write(const char *path, FileMode what, mode_t mode, LyBytes bytes, LyError *error);
 
-/* "~" and "~/x" by HOME, else getpwuid. Malloced by ly_alloc. */
+/* "~" and "~/x" by HOME, else getpwuid (on Windows, USERPROFILE). Malloced by ly_alloc. */
 char *file_home_path(const char *path);
 
 #endif

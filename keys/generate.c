@@ -14,6 +14,7 @@
 #include "describe.h"
 #include "encryption.h"
 #include "key/fingerprint.h"
+#include "loop/loop.h"
 #include "output.h"
 
 #define DOT_US 250000

@@ -1,6 +1,7 @@
 #include "remote.h"
 
 #include "base/auto.h"
+#include "loop/prompt.h"
 
 #define PIECE ((size_t)32 << 10) /* what every server reads and writes at once */
 

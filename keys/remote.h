@@ -2,7 +2,10 @@
 #ifndef KEYS_REMOTE_H
 #define KEYS_REMOTE_H
 
+#include "loop/client.h"
+#include "loop/prompt.h"
 #include "loop/sftp.h"
+#include "sftp/client.h"
 #include "tool.h"
 
 typedef struct Remote Remote;

@@ -100,7 +100,7 @@ static LyKey *read_bare_blob(Keygen *keygen, LyBytes text, LyError *error)
     LyBytes line;
     for (bool folded = false; ly_bytes_line(&text, &line);) {
         line = ly_bytes_trim(line);
-        bool header = folded || memmem(line.data, line.len, ": ", 2) || ly_bytes_starts_with(line, "----");
+        bool header = folded || ly_bytes_find(line, LY_BYTES(": ")) != SIZE_MAX || ly_bytes_starts_with(line, "----");
         folded = header && line.len && line.data[line.len - 1] == '\\';
         if (!header)
             ly_buf_add(&base64, line);

@@ -78,7 +78,7 @@ static int print_private(Keygen *keygen, const LyKeyEntry *entry)
 static bool says_private(LyBytes text)
 {
     LyBytes line;
-    return ly_bytes_line(&text, &line) && memmem(line.data, line.len, "PRIVATE KEY", 11) != NULL;
+    return ly_bytes_line(&text, &line) && ly_bytes_find(line, LY_BYTES("PRIVATE KEY")) != SIZE_MAX;
 }
 
 int keygen_fingerprint(Keygen *keygen)

@@ -1,13 +1,11 @@
-/* Messages, stdout, questions and passphrases. */
-#include "tool.h"
+/* Messages, stdout and passphrases. */
+#include "tool-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -19,9 +17,7 @@ bool tool_open(Tool *tool, const char *program)
 {
     LyError error;
     *tool = (Tool){.program = program, .passphrase.fd = -1, .new_passphrase.fd = -1};
-    prctl(PR_SET_DUMPABLE, 0);
-    signal(SIGPIPE, SIG_IGN); /* writing tells what is wrong */
-    signal(SIGXFSZ, SIG_IGN);
+    tool_prepare_process();
     tool->crypto = ly_crypto_new(0, &error);
     if (!tool->crypto)
         tool_error(tool, NULL, &error);
@@ -30,8 +26,7 @@ bool tool_open(Tool *tool, const char *program)
 
 void tool_close(Tool *tool)
 {
-    ly_prompter_free(tool->prompter);
-    ly_loop_free(tool->loop);
+    tool_stop_asking(tool);
     ly_crypto_unref(tool->crypto);
     ly_secret_free(tool->passphrase.read);
     ly_secret_free(tool->new_passphrase.read);
@@ -115,14 +110,6 @@ Status tool_print(Tool *tool, LyBytes text)
     return STATUS_OK;
 }
 
-LyLoop *tool_loop(Tool *tool)
-{
-    LyError error;
-    if (!tool->loop && !(tool->loop = ly_loop_new(&error)))
-        tool_error(tool, NULL, &error);
-    return tool->loop;
-}
-
 static char *secret_copy(const char *text)
 {
     size_t len = strlen(text);
@@ -131,42 +118,14 @@ static char *secret_copy(const char *text)
     return copy;
 }
 
-typedef struct Question {
-    LyLoop *loop;
-    char *answer;
-    bool done;
-} Question;
-
-static void answered(void *user, const char *answer)
-{
-    Question *question = user;
-    question->answer = answer ? secret_copy(answer) : NULL;
-    question->done = true;
-    ly_loop_quit(question->loop);
-}
-
-static char *ask(Tool *tool, const char *prompt, bool echo, bool confirm)
-{
-    Question question = {.loop = tool_loop(tool)};
-    if (!question.loop)
-        return NULL;
-    if (!tool->prompter)
-        tool->prompter = ly_prompter_new(tool->loop, true);
-    fflush(stderr);
-    ly_prompter_ask(tool->prompter, prompt, echo, confirm, answered, &question);
-    while (!question.done)
-        ly_loop_run(tool->loop);
-    return question.answer;
-}
-
 char *tool_ask(Tool *tool, const char *prompt, bool echo)
 {
-    return ask(tool, prompt, echo, false);
+    return tool_question(tool, prompt, echo, false);
 }
 
 bool tool_confirm(Tool *tool, const char *prompt)
 {
-    char *answer = ask(tool, prompt, true, true);
+    char *answer = tool_question(tool, prompt, true, true);
     bool yes = answer && (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
     ly_secret_free(answer);
     return yes;

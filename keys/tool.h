@@ -8,7 +8,10 @@
 #include "base/json.h"
 #include "key/read.h"
 #include "key/write.h"
-#include "loop/prompt.h"
+
+/* loop/loop.h and loop/prompt.h; Windows has neither. */
+typedef struct LyLoop LyLoop;
+typedef struct LyPrompter LyPrompter;
 
 /* Exit statuses. The ssh-keygen face has its own (1 and 255). */
 typedef enum Status {

@@ -1,15 +1,10 @@
-#include "bridge.h"
+#include "upstream.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/auto.h"
-#include "base/memory.h"
-
 enum { EXIT_USAGE = 2, EXIT_FAILED = 4 };
-
-#define PIPES "\\\\.\\pipe\\"
 
 /* --- Options --- */
 
@@ -23,7 +18,7 @@ static const struct {
     const char *name, *value, *help;
     char letter;
 } options_table[] = {
-    {"agent", "FILE", "the agent's Cygwin socket file or AF_UNIX socket ($SSH_AUTH_SOCK)", 'a'},
+    {"agent", "FILE", "the agent's Cygwin socket file, AF_UNIX socket or named pipe ($SSH_AUTH_SOCK)", 'a'},
     {"command", "LINE",
      "or a command line whose standard input and output are a\n"
      "                     connection to the agent; one runs for each client",
@@ -114,47 +109,28 @@ static void write_log(void *user, LyLogLevel level, const char *message)
     fflush(stderr);
 }
 
-static HANDLE stop_event(void)
+static bool connect_upstream(Transports *transports, Stream *agent, LyError *error)
 {
-    /* Console handlers have no argument; a named event of this process is found again. */
-    char name[64];
-    snprintf(name, sizeof name, "Local\\lanyard-agent-bridge.%lu", GetCurrentProcessId());
-    return CreateEventA(NULL, TRUE, FALSE, name);
+    return upstream_connect(transports->owner, &transports->user, agent, error);
 }
 
-static BOOL WINAPI console_says_stop(DWORD why)
+static void serve(Transports *transports, const Stream *client, const Peer *peer)
 {
-    HANDLE stop = stop_event();
-    if (stop)
-        SetEvent(stop);
-    Sleep(1000); /* Windows ends the program when this returns; the file is to be deleted before */
-    return TRUE;
-}
-
-static bool start(Bridge *bridge, const Options *options, LyError *error)
-{
-    LY_AUTO(ly_buf_free) LyBuf pageant = {0};
-    WSADATA winsock;
-    int code = WSAStartup(MAKEWORD(2, 2), &winsock);
-    if (code != 0)
-        return windows_error(error, (DWORD)code, "cannot use sockets");
-    if (!user_get(&bridge->user, error))
-        return false;
-    if (options->pageant &&
-        (!pipe_pageant_name(&pageant, error) || !pipe_start(bridge, ly_buf_str(&pageant), error) ||
-         !window_start(bridge, error)))
-        return false;
-    if (options->openssh) {
-        bool whole = ly_bytes_starts_with(ly_bytes_str(options->openssh), PIPES);
-        LY_AUTO_FREE char *path = ly_format("%s%s", whole ? "" : PIPES, options->openssh);
-        if (!pipe_start(bridge, path, error))
-            return false;
+    Stream agent = STREAM_NONE;
+    LyError error;
+    if (!connect_upstream(transports, &agent, &error)) {
+        ly_log(&transports->log, LY_LOG_ERROR, "%s", error.message);
+        return;
     }
-    if (options->cygwin && !cygwin_start(bridge, options->cygwin, error))
-        return false;
-    if (options->pageant)
-        ly_log(&bridge->log, LY_LOG_INFO, "Pageant's pipe is %s", ly_buf_str(&pageant));
-    return true;
+    stream_relay(client, &agent);
+    stream_shutdown(&agent);
+    stream_close(&agent);
+}
+
+static bool ask(Transports *transports, LyBytes request, const Peer *peer, LyBuf *reply, Stream *behind,
+                LyError *error)
+{
+    return connect_upstream(transports, behind, error) && upstream_exchange(behind, request, reply, error);
 }
 
 int main(int argc, char **argv)
@@ -163,19 +139,25 @@ int main(int argc, char **argv)
     int status;
     if (!read_options(argc, argv, &options, &status))
         return status;
-    Bridge bridge = {.upstream = options.upstream,
-                     .log = {.write = write_log, .level = options.verbose ? LY_LOG_DEBUG : LY_LOG_ERROR},
-                     .stop = stop_event()};
+    Transports transports = {
+        .serve = serve,
+        .ask = ask,
+        .owner = &options.upstream,
+        .log = {.write = write_log, .level = options.verbose ? LY_LOG_DEBUG : LY_LOG_ERROR},
+    };
+    TransportsOptions wanted = {.pageant = options.pageant,
+                                .openssh = &options.openssh,
+                                .openssh_count = options.openssh != NULL,
+                                .cygwin = &options.cygwin,
+                                .cygwin_count = options.cygwin != NULL};
     LyError error;
-    if (!bridge.stop || !SetConsoleCtrlHandler(console_says_stop, TRUE) ||
-        !start(&bridge, &options, &error)) {
-        fprintf(stderr, "lanyard-agent-bridge: %s\n", bridge.stop ? error.message : "cannot make an event");
+    if (!transports_start(&transports, &wanted, &error)) {
+        fprintf(stderr, "lanyard-agent-bridge: %s\n", error.message);
         return EXIT_FAILED;
     }
     printf("lanyard-agent-bridge: ready\n");
     fflush(stdout);
-    WaitForSingleObject(bridge.stop, INFINITE);
-    if (options.cygwin)
-        DeleteFileA(options.cygwin);
+    WaitForSingleObject(transports.stop, INFINITE);
+    transports_end(&wanted);
     ExitProcess(EXIT_SUCCESS); /* threads and all */
 }

@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "transports.h"
 
 #include <ws2tcpip.h>
 #include <bcrypt.h>
@@ -96,7 +96,7 @@ bool cygwin_connect(LyBytes file_text, Stream *stream, LyError *error)
 /* --- As the listener --- */
 
 typedef struct Server {
-    Bridge *bridge;
+    Transports *transports;
     SOCKET listener;
     LyCygwinFile file;
 } Server;
@@ -106,13 +106,14 @@ typedef struct Client {
     SOCKET socket;
 } Client;
 
-static bool welcome(const Server *server, const Stream *stream)
+static bool welcome(const Server *server, const Stream *stream, Peer *peer)
 {
     LyCygwinHandshake handshake;
     LY_AUTO(ly_buf_free) LyBuf out = {0};
     ly_cygwin_handshake_begin(&handshake, true, &server->file,
                               (LyCygwinCredentials){.pid = (int32_t)GetCurrentProcessId()}, &out);
     bool welcome = shake_hands(stream, &handshake, &out, GetTickCount64() + HANDSHAKE_WAIT_MS);
+    peer->pid = handshake.theirs.pid > 0 ? handshake.theirs.pid : 0;
     ly_cleanse(&handshake, sizeof handshake);
     return welcome;
 }
@@ -121,41 +122,37 @@ static DWORD WINAPI serve_client(void *argument)
 {
     Client *client = argument;
     Server *server = client->server;
-    Bridge *bridge = server->bridge;
-    Stream stream = stream_of_socket(client->socket), agent = STREAM_NONE;
+    Transports *transports = server->transports;
+    Stream stream = stream_of_socket(client->socket);
+    Peer peer = {.transport = "cygwin", .claimed = true};
     ly_free(client);
-    bool welcomed = welcome(server, &stream);
-    bridge_leave(&bridge->handshakes);
-    LyError error;
-    if (!welcomed) {
-        ly_log(&bridge->log, LY_LOG_INFO, "a client of the Cygwin socket did not know its secret in time");
-    } else if (!upstream_connect(&bridge->upstream, &agent, &error)) {
-        ly_log(&bridge->log, LY_LOG_ERROR, "%s", error.message);
-    } else {
-        stream_relay(&stream, &agent);
-        stream_shutdown(&agent);
-        stream_close(&agent);
-    }
+    bool welcomed = welcome(server, &stream, &peer);
+    transports_leave(&transports->handshakes);
+    if (welcomed)
+        transports->serve(transports, &stream, &peer);
+    else
+        ly_log(&transports->log, LY_LOG_INFO,
+               "a client of the Cygwin socket did not know its secret in time");
     stream_shutdown(&stream);
     stream_close(&stream);
-    bridge_leave(&bridge->clients);
+    transports_leave(&transports->clients);
     return 0;
 }
 
 static bool hand_over(Server *server, SOCKET socket)
 {
-    Bridge *bridge = server->bridge;
-    if (!bridge_enter(&bridge->handshakes, HANDSHAKES_MAX))
+    Transports *transports = server->transports;
+    if (!transports_enter(&transports->handshakes, HANDSHAKES_MAX))
         return false;
-    if (bridge_enter(&bridge->clients, CLIENTS_MAX)) {
+    if (transports_enter(&transports->clients, CLIENTS_MAX)) {
         Client *client = ly_new(Client);
         *client = (Client){server, socket};
-        if (bridge_thread(serve_client, client))
+        if (transports_thread(serve_client, client))
             return true;
         ly_free(client);
-        bridge_leave(&bridge->clients);
+        transports_leave(&transports->clients);
     }
-    bridge_leave(&bridge->handshakes);
+    transports_leave(&transports->handshakes);
     return false;
 }
 
@@ -171,7 +168,7 @@ static DWORD WINAPI accept_clients(void *argument)
         int yes = 1;
         setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, (const char *)&yes, sizeof yes);
         if (!hand_over(server, socket)) {
-            ly_log(&server->bridge->log, LY_LOG_WARNING,
+            ly_log(&server->transports->log, LY_LOG_WARNING,
                    "too many clients of the Cygwin socket: one was closed");
             closesocket(socket);
         }
@@ -231,7 +228,7 @@ static bool publish(const Server *server, const char *path, LyError *error)
     LY_AUTO(ly_buf_free) LyBuf text = {0};
     ly_put_cygwin_file(&server->file, &text);
     HANDLE file =
-        CreateFileA(path, GENERIC_WRITE, 0, (SECURITY_ATTRIBUTES *)&server->bridge->user.only_user_file,
+        CreateFileA(path, GENERIC_WRITE, 0, (SECURITY_ATTRIBUTES *)&server->transports->user.only_user_file,
                     CREATE_NEW, FILE_ATTRIBUTE_SYSTEM, NULL);
     if (file == INVALID_HANDLE_VALUE)
         return windows_error(error, GetLastError(), "cannot make %s", LY_PRINTABLE(ly_bytes_str(path)));
@@ -246,10 +243,10 @@ static bool publish(const Server *server, const char *path, LyError *error)
     return written;
 }
 
-bool cygwin_start(Bridge *bridge, const char *path, LyError *error)
+bool cygwin_start(Transports *transports, const char *path, LyError *error)
 {
     Server *server = ly_new(Server); /* lives as long as the program */
-    server->bridge = bridge;
+    server->transports = transports;
     if (!make_way(path, error))
         return false;
     if (!listen_on_loopback(server))
@@ -257,7 +254,7 @@ bool cygwin_start(Bridge *bridge, const char *path, LyError *error)
     if (BCryptGenRandom(NULL, server->file.secret, sizeof server->file.secret,
                         BCRYPT_USE_SYSTEM_PREFERRED_RNG) < 0)
         return ly_error_set(error, LY_ERROR_CRYPTO, "this Windows has no random numbers (bcrypt.dll)");
-    if (!bridge_thread(accept_clients, server))
+    if (!transports_thread(accept_clients, server))
         return windows_error(error, GetLastError(), "cannot start a thread");
     return publish(server, path, error);
 }

@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "transports.h"
 
 bool null_owner_is_ours(void)
 {

@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "transports.h"
 
 #define SECURITY_WIN32
 #include <bcrypt.h>
@@ -59,13 +59,15 @@ bool pipe_pageant_name(LyBuf *path, LyError *error)
 /* --- Serving --- */
 
 typedef struct Server {
-    Bridge *bridge;
+    Transports *transports;
     char *path;
+    const char *transport;
     HANDLE next; /* the instance that the next client gets */
 } Server;
 
 typedef struct Client {
-    Bridge *bridge;
+    Transports *transports;
+    const char *transport;
     HANDLE pipe;
 } Client;
 
@@ -75,43 +77,41 @@ static HANDLE instance(const Server *server, bool first)
         server->path, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | (first ? FILE_FLAG_FIRST_PIPE_INSTANCE : 0),
         PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
         PIPE_UNLIMITED_INSTANCES, BUFFER_LEN, BUFFER_LEN, 0,
-        (SECURITY_ATTRIBUTES *)&server->bridge->user.only_user_pipe);
+        (SECURITY_ATTRIBUTES *)&server->transports->user.only_user_pipe);
 }
 
 static DWORD WINAPI serve_client(void *argument)
 {
     Client *client = argument;
-    Bridge *bridge = client->bridge;
-    Stream stream = stream_of_pipe(client->pipe), agent = STREAM_NONE;
+    Transports *transports = client->transports;
+    Stream stream = stream_of_pipe(client->pipe);
+    Peer peer = {.transport = client->transport};
+    ULONG pid = 0;
+    if (GetNamedPipeClientProcessId(client->pipe, &pid))
+        peer.pid = pid;
     ly_free(client);
-    LyError error;
-    if (upstream_connect(&bridge->upstream, &agent, &error)) {
-        stream_relay(&stream, &agent);
-        stream_shutdown(&agent);
-        stream_close(&agent);
-        /* What the client has not read yet would be lost otherwise. A client that does not read has its
-         * thread wait, which ends with it. */
-        FlushFileBuffers(stream.input);
-    } else {
-        ly_log(&bridge->log, LY_LOG_ERROR, "%s", error.message);
-    }
+    transports->serve(transports, &stream, &peer);
+    /* What the client has not read yet would be lost otherwise. A client that does not read has its thread
+     * wait, which ends with it. */
+    FlushFileBuffers(stream.input);
     DisconnectNamedPipe(stream.input);
     stream_close(&stream);
-    bridge_leave(&bridge->clients);
+    transports_leave(&transports->clients);
     return 0;
 }
 
-static void hand_over(Bridge *bridge, HANDLE pipe)
+static void hand_over(const Server *server, HANDLE pipe)
 {
-    if (bridge_enter(&bridge->clients, CLIENTS_MAX)) {
+    Transports *transports = server->transports;
+    if (transports_enter(&transports->clients, CLIENTS_MAX)) {
         Client *client = ly_new(Client);
-        *client = (Client){bridge, pipe};
-        if (bridge_thread(serve_client, client))
+        *client = (Client){transports, server->transport, pipe};
+        if (transports_thread(serve_client, client))
             return;
         ly_free(client);
-        bridge_leave(&bridge->clients);
+        transports_leave(&transports->clients);
     }
-    ly_log(&bridge->log, LY_LOG_WARNING, "more than %d clients: one was turned away", CLIENTS_MAX);
+    ly_log(&transports->log, LY_LOG_WARNING, "more than %d clients: one was turned away", CLIENTS_MAX);
     DisconnectNamedPipe(pipe);
     CloseHandle(pipe);
 }
@@ -139,7 +139,7 @@ static DWORD WINAPI accept_clients(void *argument)
         /* The next instance first: between two there would be no pipe, and the name free for others. */
         server->next = instance(server, false);
         if (connected)
-            hand_over(server->bridge, served);
+            hand_over(server, served);
         else if (served != INVALID_HANDLE_VALUE)
             CloseHandle(served);
         if (server->next == INVALID_HANDLE_VALUE)
@@ -148,17 +148,17 @@ static DWORD WINAPI accept_clients(void *argument)
     return 0;
 }
 
-bool pipe_start(Bridge *bridge, const char *path, LyError *error)
+bool pipe_start(Transports *transports, const char *path, const char *transport, LyError *error)
 {
     Server *server = ly_new(Server); /* lives as long as the program */
-    *server = (Server){.bridge = bridge, .path = ly_strdup(path)};
+    *server = (Server){.transports = transports, .path = ly_strdup(path), .transport = transport};
     server->next = instance(server, true);
     if (server->next == INVALID_HANDLE_VALUE)
         windows_error(error, GetLastError(),
                       GetLastError() == ERROR_ACCESS_DENIED ? "another agent has %s"
                                                             : "cannot make the pipe %s",
                       LY_PRINTABLE(ly_bytes_str(path)));
-    else if (bridge_thread(accept_clients, server))
+    else if (transports_thread(accept_clients, server))
         return true;
     else
         windows_error(error, GetLastError(), "cannot start a thread");

@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "transports.h"
 
 #include "base/memory.h"
 
@@ -50,13 +50,6 @@ void stream_close(Stream *stream)
     *stream = STREAM_NONE;
 }
 
-/* One read or write under way. */
-typedef struct Transfer {
-    OVERLAPPED overlapped;
-    const Stream *stream;
-    bool writes, pending;
-} Transfer;
-
 static HANDLE handle_of(const Transfer *transfer)
 {
     const Stream *stream = transfer->stream;
@@ -65,7 +58,7 @@ static HANDLE handle_of(const Transfer *transfer)
                                             : stream->input;
 }
 
-static bool transfer_begin(Transfer *transfer, uint8_t *data, size_t len)
+bool transfer_begin(Transfer *transfer, uint8_t *data, size_t len)
 {
     const Stream *stream = transfer->stream;
     HANDLE event = transfer->overlapped.hEvent;
@@ -89,8 +82,7 @@ static bool transfer_begin(Transfer *transfer, uint8_t *data, size_t len)
     return transfer->pending;
 }
 
-/* How many bytes went; 0: it failed, or the other side has closed. Its memory is free again afterwards. */
-static size_t transfer_end(Transfer *transfer, bool cancel)
+size_t transfer_end(Transfer *transfer, bool cancel)
 {
     if (!transfer->pending)
         return 0;

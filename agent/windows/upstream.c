@@ -1,12 +1,13 @@
-#include "bridge.h"
+#include "upstream.h"
 
-#include <bcrypt.h>
+#include <aclapi.h>
 
 #include "agent/cygwin.h"
 #include "agent/pageant.h"
 #include "base/auto.h"
 #include "base/memory.h"
 #include "base/wire.h"
+#include "command.h"
 
 /* As <afunix.h> has it, which older headers lack. */
 typedef struct UnixAddress {
@@ -74,97 +75,50 @@ static bool connect_path(const char *path, Stream *stream, LyError *error)
     return connected;
 }
 
-/* Anonymous pipes cannot be overlapped, so the child's are named ones: ours overlapped, its own not. */
-static bool child_pipe(bool child_reads, HANDLE *ours, HANDLE *childs)
+/* Windows' own agent belongs to the system; what belongs to another user is an impostor. */
+static bool may_answer(const User *user, HANDLE pipe, LyError *error)
 {
-    uint64_t number[2]; /* a name that nobody can take beforehand */
-    if (BCryptGenRandom(NULL, (uint8_t *)number, sizeof number, BCRYPT_USE_SYSTEM_PREFERRED_RNG) < 0)
-        return false;
-    LY_AUTO_FREE char *name = ly_format("\\\\.\\pipe\\lanyard-agent-bridge.%016llx%016llx",
-                                        (unsigned long long)number[0], (unsigned long long)number[1]);
-    *ours =
-        CreateNamedPipeA(name,
-                         (child_reads ? PIPE_ACCESS_OUTBOUND : PIPE_ACCESS_INBOUND) | FILE_FLAG_OVERLAPPED |
-                             FILE_FLAG_FIRST_PIPE_INSTANCE,
-                         PIPE_TYPE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS, 1, 16384, 16384, 0, NULL);
-    if (*ours == INVALID_HANDLE_VALUE)
-        return false;
-    SECURITY_ATTRIBUTES inherited = {.nLength = sizeof inherited, .bInheritHandle = TRUE};
-    *childs =
-        CreateFileA(name, child_reads ? GENERIC_READ : GENERIC_WRITE, 0, &inherited, OPEN_EXISTING, 0, NULL);
-    return *childs != INVALID_HANDLE_VALUE;
+    PSID owner = NULL;
+    PSECURITY_DESCRIPTOR descriptor = NULL;
+    bool system =
+        GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
+                        &descriptor) == ERROR_SUCCESS &&
+        owner &&
+        (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid));
+    LocalFree(descriptor);
+    return system || user_owns(user, pipe, error);
 }
 
-/* Starts it with these two handles and standard error; it inherits nothing else, because another thread's
- * child may be starting at the same moment. */
-static bool start(const char *command, HANDLE childs_input, HANDLE childs_output, Stream *stream)
+static bool connect_pipe(const char *path, const User *user, Stream *stream, LyError *error)
 {
-    HANDLE standard_error = GetStdHandle(STD_ERROR_HANDLE), errors = NULL;
-    if (standard_error && standard_error != INVALID_HANDLE_VALUE)
-        DuplicateHandle(GetCurrentProcess(), standard_error, GetCurrentProcess(), &errors, 0, TRUE,
-                        DUPLICATE_SAME_ACCESS);
-    HANDLE passed[] = {childs_input, childs_output, errors};
-    STARTUPINFOEXA info = {.StartupInfo = {.cb = sizeof info,
-                                           .dwFlags = STARTF_USESTDHANDLES,
-                                           .hStdInput = childs_input,
-                                           .hStdOutput = childs_output,
-                                           .hStdError = errors}};
-    SIZE_T list_len = 0;
-    InitializeProcThreadAttributeList(NULL, 1, 0, &list_len);
-    info.lpAttributeList = ly_alloc(list_len);
-    PROCESS_INFORMATION process = {0};
-    LY_AUTO_FREE char *line = ly_strdup(command); /* CreateProcess writes into it */
-    bool listed = InitializeProcThreadAttributeList(info.lpAttributeList, 1, 0, &list_len);
-    bool started = listed &&
-                   UpdateProcThreadAttribute(info.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-                                             passed, (errors ? 3 : 2) * sizeof passed[0], NULL, NULL) &&
-                   CreateProcessA(NULL, line, NULL, NULL, TRUE,
-                                  EXTENDED_STARTUPINFO_PRESENT | CREATE_NO_WINDOW | CREATE_SUSPENDED, NULL,
-                                  NULL, &info.StartupInfo, &process);
-    DWORD code = GetLastError();
-    if (started) {
-        JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
-            .BasicLimitInformation = {.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE}};
-        stream->process = process.hProcess;
-        stream->job = CreateJobObjectA(NULL, NULL);
-        SetInformationJobObject(stream->job, JobObjectExtendedLimitInformation, &limits, sizeof limits);
-        AssignProcessToJobObject(stream->job, process.hProcess);
-        ResumeThread(process.hThread);
-        CloseHandle(process.hThread);
+    for (;;) {
+        HANDLE pipe =
+            CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+                        FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
+        if (pipe != INVALID_HANDLE_VALUE) {
+            if (may_answer(user, pipe, error)) {
+                *stream = stream_of_pipe(pipe);
+                return true;
+            }
+            CloseHandle(pipe);
+            return ly_error_prefix(error, "the pipe %s is not used", LY_PRINTABLE(ly_bytes_str(path)));
+        }
+        if (GetLastError() != ERROR_PIPE_BUSY || !WaitNamedPipeA(path, CONNECT_WAIT_MS))
+            return windows_error(error, GetLastError(), "no agent answers at %s",
+                                 LY_PRINTABLE(ly_bytes_str(path)));
     }
-    if (listed)
-        DeleteProcThreadAttributeList(info.lpAttributeList);
-    ly_free(info.lpAttributeList);
-    if (errors)
-        CloseHandle(errors);
-    SetLastError(code);
-    return started;
 }
 
-static bool connect_command(const char *command, Stream *stream, LyError *error)
+bool upstream_connect(const Upstream *upstream, const User *user, Stream *stream, LyError *error)
 {
-    Stream made = STREAM_NONE;
-    HANDLE childs_input = INVALID_HANDLE_VALUE, childs_output = INVALID_HANDLE_VALUE;
-    bool started = child_pipe(true, &made.output, &childs_input) &&
-                   child_pipe(false, &made.input, &childs_output) &&
-                   start(command, childs_input, childs_output, &made);
-    DWORD code = GetLastError();
-    if (childs_input != INVALID_HANDLE_VALUE)
-        CloseHandle(childs_input);
-    if (childs_output != INVALID_HANDLE_VALUE)
-        CloseHandle(childs_output);
-    if (started) {
-        *stream = made;
-        return true;
-    }
-    stream_close(&made);
-    return windows_error(error, code, "cannot start \"%s\"", LY_PRINTABLE(ly_bytes_str(command)));
-}
-
-bool upstream_connect(const Upstream *upstream, Stream *stream, LyError *error)
-{
-    return upstream->command ? connect_command(upstream->command, stream, error)
-                             : connect_path(upstream->path, stream, error);
+    LY_AUTO(ly_buf_free) LyBuf pageant = {0};
+    if (upstream->command)
+        return command_start(NULL, upstream->command, stream, error);
+    if (strcmp(upstream->path, "pageant") == 0)
+        return pipe_pageant_name(&pageant, error) && connect_pipe(ly_buf_str(&pageant), user, stream, error);
+    if (ly_bytes_starts_with(ly_bytes_str(upstream->path), PIPES))
+        return connect_pipe(upstream->path, user, stream, error);
+    return connect_path(upstream->path, stream, error);
 }
 
 static bool read_all(const Stream *stream, uint8_t *data, size_t len, uint64_t deadline_ms)
@@ -175,7 +129,7 @@ static bool read_all(const Stream *stream, uint8_t *data, size_t len, uint64_t d
     return true;
 }
 
-static bool exchange(const Stream *stream, LyBytes request, LyBuf *reply, LyError *error)
+bool upstream_exchange(const Stream *stream, LyBytes request, LyBuf *reply, LyError *error)
 {
     uint64_t deadline_ms = GetTickCount64() + REPLY_WAIT_MS;
     uint8_t length[4];
@@ -191,9 +145,4 @@ static bool exchange(const Stream *stream, LyBytes request, LyBuf *reply, LyErro
         return ly_error_set(error, LY_ERROR_DISCONNECT, "the agent's reply ends early");
     ly_buf_added(reply, len);
     return true;
-}
-
-bool upstream_ask(const Upstream *upstream, LyBytes request, LyBuf *reply, Stream *stream, LyError *error)
-{
-    return upstream_connect(upstream, stream, error) && exchange(stream, request, reply, error);
 }

@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "transports.h"
 
 #include <aclapi.h>
 #include <sddl.h>

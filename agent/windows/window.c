@@ -1,4 +1,4 @@
-#include "bridge.h"
+#include "transports.h"
 
 #include "agent/pageant.h"
 #include "base/auto.h"
@@ -13,13 +13,14 @@ enum { NESTED_MAX = 64, NAME_MAX_LEN = 256 };
 /* A request on its way to the agent, in a thread of its own. The window's thread waits for `answered` and
  * then owns it again. */
 typedef struct Request {
-    Bridge *bridge;
+    Transports *transports;
+    Peer peer;
     LyBuf request, reply;
     HANDLE answered;
 } Request;
 
 typedef struct Window {
-    Bridge *bridge;
+    Transports *transports;
     unsigned nested;
     HANDLE ready; /* set when the window is there, or is not */
     LyError error;
@@ -29,17 +30,18 @@ typedef struct Window {
 static DWORD WINAPI ask(void *argument)
 {
     Request *request = argument;
-    Bridge *bridge = request->bridge;
+    Transports *transports = request->transports;
     Stream agent = STREAM_NONE;
     LyError error;
-    if (!upstream_ask(&bridge->upstream, ly_buf_bytes(&request->request), &request->reply, &agent, &error)) {
-        ly_log(&bridge->log, LY_LOG_ERROR, "%s", error.message);
+    if (!transports->ask(transports, ly_buf_bytes(&request->request), &request->peer, &request->reply, &agent,
+                         &error)) {
+        ly_log(&transports->log, LY_LOG_ERROR, "%s", error.message);
         ly_buf_clear(&request->reply); /* which the client sees as a failure */
     }
     SetEvent(request->answered); /* from here on the request is the window's */
     stream_shutdown(&agent);
     stream_close(&agent);
-    bridge_leave(&bridge->clients);
+    transports_leave(&transports->clients);
     return 0;
 }
 
@@ -62,13 +64,13 @@ static void wait_for(Window *window, HANDLE answered)
 /* The reply is empty when there was none. */
 static void ask_and_wait(Window *window, Request *request)
 {
-    Bridge *bridge = window->bridge;
+    Transports *transports = window->transports;
     request->answered = CreateEventA(NULL, TRUE, FALSE, NULL);
-    if (request->answered && bridge_enter(&bridge->clients, CLIENTS_MAX)) {
-        if (bridge_thread(ask, request))
+    if (request->answered && transports_enter(&transports->clients, CLIENTS_MAX)) {
+        if (transports_thread(ask, request))
             wait_for(window, request->answered);
         else
-            bridge_leave(&bridge->clients);
+            transports_leave(&transports->clients);
     }
     if (request->answered)
         CloseHandle(request->answered);
@@ -82,22 +84,23 @@ static size_t view_len(const void *view)
 }
 
 /* Whether the map holds a reply now: a malformed request is answered as well, with a failure. */
-static bool serve_map(Window *window, HANDLE map, LyError *error)
+static bool serve_map(Window *window, HANDLE map, const Peer *peer, LyError *error)
 {
-    if (!user_owns(&window->bridge->user, map, error))
+    if (!user_owns(&window->transports->user, map, error))
         return ly_error_prefix(error, "the client's memory is refused");
     uint8_t *view = MapViewOfFile(map, FILE_MAP_READ | FILE_MAP_WRITE, 0, 0, 0);
     if (!view)
         return windows_error(error, GetLastError(), "cannot map the client's memory");
     size_t len = view_len(view);
-    Request request = {.bridge = window->bridge,
+    Request request = {.transports = window->transports,
+                       .peer = *peer,
                        .request = LY_BUF(LY_PAGEANT_MESSAGE_MAX),
                        .reply = LY_BUF(LY_PAGEANT_MESSAGE_MAX)};
     LyError malformed;
     if (ly_pageant_get_request(ly_bytes(view, len), &request.request, &malformed))
         ask_and_wait(window, &request);
     else
-        ly_log(&window->bridge->log, LY_LOG_INFO, "%s", malformed.message);
+        ly_log(&window->transports->log, LY_LOG_INFO, "%s", malformed.message);
     ly_pageant_put_reply(ly_buf_bytes(&request.reply), view, len);
     ly_buf_free(&request.request);
     ly_buf_free(&request.reply);
@@ -105,29 +108,32 @@ static bool serve_map(Window *window, HANDLE map, LyError *error)
     return true;
 }
 
-static bool serve(Window *window, const COPYDATASTRUCT *copy)
+static bool serve(Window *window, const COPYDATASTRUCT *copy, HWND sender)
 {
     LyError error;
+    DWORD pid = 0;
     LyBytes name;
     bool named = ly_pageant_map_name(copy->dwData, ly_bytes(copy->lpData, copy->cbData), &name, &error);
     if (named && name.len > NAME_MAX_LEN)
         named = ly_error_set(&error, LY_ERROR_LIMIT, "the name of the client's memory has %u bytes",
                              (unsigned)name.len);
     if (!named) {
-        ly_log(&window->bridge->log, LY_LOG_INFO, "%s", error.message);
+        ly_log(&window->transports->log, LY_LOG_INFO, "%s", error.message);
         return false;
     }
     LY_AUTO_FREE char *map_name = ly_bytes_dup_str(name); /* the sender's memory goes when it is answered */
     HANDLE map = OpenFileMappingA(FILE_MAP_ALL_ACCESS, FALSE, map_name);
     if (!map) {
         windows_error(&error, GetLastError(), "cannot open the client's memory %s", LY_PRINTABLE(name));
-        ly_log(&window->bridge->log, LY_LOG_INFO, "%s", error.message);
+        ly_log(&window->transports->log, LY_LOG_INFO, "%s", error.message);
         return false;
     }
-    bool served = serve_map(window, map, &error);
+    GetWindowThreadProcessId(sender, &pid); /* whatever window the client names as its own */
+    Peer peer = {.transport = "pageant-window", .pid = pid, .claimed = true};
+    bool served = serve_map(window, map, &peer, &error);
     CloseHandle(map);
     if (!served)
-        ly_log(&window->bridge->log, LY_LOG_WARNING, "%s", error.message);
+        ly_log(&window->transports->log, LY_LOG_WARNING, "%s", error.message);
     return served;
 }
 
@@ -137,9 +143,9 @@ static LRESULT CALLBACK procedure(HWND handle, UINT message, WPARAM wparam, LPAR
         SetWindowLongPtrA(handle, GWLP_USERDATA, (LONG_PTR)((const CREATESTRUCTA *)lparam)->lpCreateParams);
     Window *window = (Window *)GetWindowLongPtrA(handle, GWLP_USERDATA);
     if (message == WM_COPYDATA && window && lparam)
-        return serve(window, (const COPYDATASTRUCT *)lparam);
+        return serve(window, (const COPYDATASTRUCT *)lparam, (HWND)wparam);
     if (window && (message == WM_CLOSE || (message == WM_ENDSESSION && wparam))) {
-        SetEvent(window->bridge->stop);
+        SetEvent(window->transports->stop);
         return 0;
     }
     return DefWindowProcA(handle, message, wparam, lparam);
@@ -171,10 +177,10 @@ static DWORD WINAPI run(void *argument)
     return 0;
 }
 
-bool window_start(Bridge *bridge, LyError *error)
+bool window_start(Transports *transports, LyError *error)
 {
     Window *window = ly_new(Window); /* lives as long as the program */
-    window->bridge = bridge;
+    window->transports = transports;
     window->ready = CreateEventA(NULL, TRUE, FALSE, NULL);
     /* A large stack: requests nest. */
     HANDLE thread = window->ready ? CreateThread(NULL, (SIZE_T)4 << 20, run, window, 0, NULL) : NULL;

@@ -10,6 +10,20 @@ bool ly_bytes_equal_secret(LyBytes a, LyBytes b)
     return difference == 0;
 }
 
+size_t ly_bytes_find(LyBytes bytes, LyBytes part)
+{
+    /* From one occurrence of its first byte to the next; memmem is not everywhere. */
+    for (size_t at = 0; part.len && bytes.len - at >= part.len; at++) {
+        const uint8_t *first = memchr(bytes.data + at, part.data[0], bytes.len - at - part.len + 1);
+        if (!first)
+            break;
+        at = (size_t)(first - bytes.data);
+        if (memcmp(first, part.data, part.len) == 0)
+            return at;
+    }
+    return SIZE_MAX;
+}
+
 bool ly_bytes_split(LyBytes bytes, char separator, LyBytes *head, LyBytes *rest)
 {
     const uint8_t *at = bytes.len ? memchr(bytes.data, separator, bytes.len) : NULL;

@@ -68,6 +68,9 @@ static inline bool ly_bytes_starts_with(LyBytes bytes, const char *prefix)
 /* Equality whose time depends on the lengths only; for MACs, secrets and check values. */
 bool ly_bytes_equal_secret(LyBytes a, LyBytes b);
 
+/* Where `part` first stands in `bytes`; SIZE_MAX: nowhere. An empty one stands nowhere. */
+size_t ly_bytes_find(LyBytes bytes, LyBytes part);
+
 /* Splits at the first `separator`: *head before it, *rest after it. False (both whole/empty) when there is
  * none. */
 bool ly_bytes_split(LyBytes bytes, char separator, LyBytes *head, LyBytes *rest);

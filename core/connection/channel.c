@@ -272,6 +272,13 @@ void ly_channel_eof(LyChannel *channel)
     send_short(channel, SSH_MSG_CHANNEL_EOF);
 }
 
+static void send_close(LyChannel *channel)
+{
+    channel->close_sent = true;
+    ly_link_remove(&channel->starving_link);
+    send_short(channel, SSH_MSG_CHANNEL_CLOSE);
+}
+
 void ly_channel_close(LyChannel *channel)
 {
     if (channel->state == LY_CHANNEL_OPENING)
@@ -279,9 +286,8 @@ void ly_channel_close(LyChannel *channel)
     if (channel->state == LY_CHANNEL_QUESTION)
         ly_channel_refuse(channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "refused");
     else if (channel->state == LY_CHANNEL_ESTABLISHED && !channel->close_sent) {
-        channel->close_sent = true;
-        ly_link_remove(&channel->starving_link);
-        send_short(channel, SSH_MSG_CHANNEL_CLOSE);
+        ly_channel_settle_replies(channel);
+        send_close(channel);
     }
 }
 
@@ -305,7 +311,8 @@ bool ly_channel_close_received(LyConnection *connection, LyReader *reader, LyCon
         return false;
     if (!ly_reader_done(reader))
         return ly_connection_violation(connection, "a malformed SSH_MSG_CHANNEL_CLOSE");
-    ly_channel_close(channel); /* RFC 4254 5.3: CLOSE is answered with CLOSE */
+    if (!channel->close_sent) /* RFC 4254 5.3: CLOSE is answered with CLOSE */
+        send_close(channel);
     channel_gone(channel);
     *event = (LyConnectionEvent){.type = LY_CHANNEL_CLOSED, .channel = channel};
     return true;

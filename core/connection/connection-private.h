@@ -112,6 +112,8 @@ bool ly_global_failure_received(LyConnection *connection, LyReader *reader, LyCo
 
 /* requests.c */
 void ly_asked_free(LyAskedRing *ring);
+/* Replies that wait behind others leave now, and FAILURE for those others. */
+void ly_channel_settle_replies(LyChannel *channel);
 void ly_keepalive_send(LyConnection *connection);
 
 /* window.c: the windows of a new channel; `options` may be NULL. */

@@ -142,6 +142,16 @@ static void flush_channel_replies(LyChannel *channel)
         send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
 }
 
+void ly_channel_settle_replies(LyChannel *channel)
+{
+    LyOwedRing *ring = &channel->owed;
+    uint32_t count = ring->count; /* up to the last one that was answered */
+    while (count && ring->item[(ring->head + count - 1) % ring->room] == LY_OWED_BY_APPLICATION)
+        count--;
+    for (; count; count--, owed_pop(ring))
+        send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
+}
+
 static void flush_global_replies(LyConnection *connection)
 {
     LyOwedRing *ring = &connection->owed;

@@ -1,7 +1,7 @@
 /* RFC 4254 section 6: what is asked on a session channel, both sides: what the client sends and how the
- * server reads it. (How exec, shell, subsystem, env, window-change, exit-status and exit-signal are sent is in
- * connection.h; the last two come as events of their own.) The get functions give views into `data`; false:
- * malformed, and the outputs are untouched. */
+ * server reads it. (How exec, shell, subsystem, env, window-change, exit-status and exit-signal are sent is
+ * in connection.h; the last two come as events of their own.) The get functions give views into `data`;
+ * false: malformed, and the outputs are untouched. */
 #ifndef LY_CONNECTION_SESSION_CHANNEL_H
 #define LY_CONNECTION_SESSION_CHANNEL_H
 

@@ -145,7 +145,7 @@ static void get_curve_key(Reading *reading, bool private_half, LyBuf *point, LyK
 /* Is there a member of this name, whatever its value? ly_json_read_object tells of strings only. */
 static bool is_mentioned(LyBytes text, const char *quoted)
 {
-    return memmem(text.data, text.len, quoted, strlen(quoted)) != NULL;
+    return ly_bytes_find(text, ly_bytes_str(quoted)) != SIZE_MAX;
 }
 
 static bool find_kty(LyBytes text, Reading *reading)

@@ -118,10 +118,10 @@ static const struct Armour {
 
 static bool find(LyBytes text, LyBytes what, size_t *at)
 {
-    const uint8_t *found = text.data && what.data ? memmem(text.data, text.len, what.data, what.len) : NULL;
-    if (found)
-        *at = (size_t)(found - text.data);
-    return found != NULL;
+    size_t found = ly_bytes_find(text, what);
+    if (found != SIZE_MAX)
+        *at = found;
+    return found != SIZE_MAX;
 }
 
 /* The next "-----BEGIN " or "---- BEGIN " from `start` on. */

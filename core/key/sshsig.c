@@ -69,7 +69,8 @@ bool ly_sshsig_sign(LyKey *key, LyBytes name_space, LyHash hash, LyBytes digest,
 
 static const uint8_t *find(LyBytes text, const char *what)
 {
-    return text.data && text.len ? memmem(text.data, text.len, what, strlen(what)) : NULL;
+    size_t at = ly_bytes_find(text, ly_bytes_str(what));
+    return at == SIZE_MAX ? NULL : text.data + at;
 }
 
 /* Nothing but blanks (or a BOM) stands before `at` in its line: prose about the marker is not the marker. */

@@ -1,7 +1,11 @@
 #include "key/text.h"
 
-#include <arpa/inet.h>
 #include <strings.h>
+#ifdef _WIN32
+#include <ws2tcpip.h> /* inet_pton */
+#else
+#include <arpa/inet.h>
+#endif
 
 #include "base/names.h"
 

@@ -114,6 +114,16 @@ static bool begin_hostbased(LyClient *client)
     return false;
 }
 
+/* As in ssh(1)'s order: a password is not given to a host whose key has changed. */
+static bool is_forbidden(LyClient *client, LyAttemptKind kind)
+{
+    bool secret = kind == LY_ATTEMPT_PASSWORD || kind == LY_ATTEMPT_KEYBOARD_INTERACTIVE;
+    if (!secret || !client->passwords_forbidden)
+        return false;
+    ly_auth_note(client->auth, method_of[kind], "not sent, because the host key has changed");
+    return true;
+}
+
 /* False: it cannot be made. */
 static bool begin(LyClient *client, const LyAttempt *attempt)
 {
@@ -124,6 +134,8 @@ static bool begin(LyClient *client, const LyAttempt *attempt)
     set_user(client);
     auth->attempt_runs = true;
     bool begun = true;
+    if (is_forbidden(client, attempt->kind))
+        return auth->attempt_runs = false;
     switch (attempt->kind) {
     case LY_ATTEMPT_NONE:
         ly_auth_sent(auth, LY_AUTH_NONE);

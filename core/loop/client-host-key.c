@@ -42,12 +42,14 @@ typedef struct Appending {
     char *path, *directory; /* directory: ~/.ssh, made when missing; NULL: somewhere else */
     char *line;
     LyDestination *destination;
+    bool tried;
     LyError error;
 } Appending;
 
 static void append_line(void *data)
 {
     Appending *appending = data;
+    appending->tried = true;
     if (appending->directory && mkdir(appending->directory, 0700) != 0 && errno != EEXIST) {
         ly_error_set_errno(&appending->error, errno, "cannot make %s", appending->directory);
         return;
@@ -68,9 +70,13 @@ static void append_line(void *data)
         close(fd);
 }
 
+/* Cancelled: the loop is being freed. Its threads may not have come to this job; the key is remembered all the
+ * same. */
 static void appended(void *data, bool cancelled)
 {
     Appending *appending = data;
+    if (!appending->tried)
+        append_line(appending);
     if (appending->error.code != LY_OK)
         ly_log(&appending->destination->log, LY_LOG_WARNING, "%s", appending->error.message);
     ly_destination_unref(appending->destination);

@@ -277,7 +277,8 @@ static void jump_lost(LyClient *client, const LyError *error, bool final)
     client->jump_channel = NULL;
     LyError told = *error;
     if (told.code == LY_OK)
-        ly_error_set(&told, LY_ERROR_DISCONNECT, "the connection ended");
+        ly_error_set(&told, LY_ERROR_DISCONNECT, "the connection to %s ended",
+                     client->jump->destination->name);
     ly_error_prefix(&told, "jump host");
     if (client->session)
         ly_transport_carrier_lost(ly_session_transport(client->session), &told);

@@ -21,6 +21,7 @@ struct LyJoin {
     size_t held_done;    /* bytes of it that were written */
     size_t held_foreign; /* bytes of it that the window knows about already */
     uint64_t sent, received;
+    bool answered;   /* the channel spoke last */
     bool read_over;  /* the carrier gives no more */
     bool write_over; /* the carrier takes no more, or was told that there is no more */
     bool eof;        /* the peer's */
@@ -134,6 +135,7 @@ static size_t write_some(LyJoin *join, LyBytes data)
         }
     }
     join->received += taken;
+    join->answered |= taken > 0;
     return taken;
 }
 
@@ -176,6 +178,7 @@ static bool send_pending(LyJoin *join)
     LyBytes pending = ly_buf_bytes(&join->pending);
     size_t taken = ly_channel_send(join->channel, &pending, 1);
     join->sent += taken;
+    join->answered = false;
     if (taken < pending.len) {
         ly_buf_drop(&join->pending, taken);
         join->starving = true;
@@ -210,6 +213,7 @@ static void read_some(LyJoin *join)
     LyBytes data = ly_bytes(scratch, (size_t)len);
     size_t taken = ly_channel_send(join->channel, &data, 1);
     join->sent += taken;
+    join->answered = false;
     if (taken < data.len) {
         ly_buf_add(&join->pending, ly_bytes_slice(data, taken, data.len));
         join->starving = true;
@@ -329,4 +333,9 @@ uint64_t ly_join_sent(const LyJoin *join)
 uint64_t ly_join_received(const LyJoin *join)
 {
     return join->received;
+}
+
+bool ly_join_answered(const LyJoin *join)
+{
+    return join->answered;
 }

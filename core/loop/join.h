@@ -43,6 +43,9 @@ void ly_join_abort(LyJoin *join);
 uint64_t ly_join_sent(const LyJoin *join);     /* to the channel */
 uint64_t ly_join_received(const LyJoin *join); /* from it */
 
+/* The last bytes came from the channel: nobody waits for an answer from there. */
+bool ly_join_answered(const LyJoin *join);
+
 /* For channels that nobody cares for any more: closes the channel, and lets its last events go nowhere. */
 void ly_channel_abandon(LyChannel *channel);
 

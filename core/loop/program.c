@@ -160,15 +160,27 @@ static void client_ended(void *user, const LyError *error)
 
 /* Starting. */
 
+static void request_agent(LyProgram *program)
+{
+    LyClient *client = program->client;
+    LyError error;
+    LyAgentConnection *agent = ly_client_agent(client, &error); /* not connected before it is used */
+    if (!agent) {
+        ly_log(ly_client_log(client), LY_LOG_WARNING, "agent forwarding: %s", error.message);
+        return;
+    }
+    ly_agent_connection_free(agent);
+    if (!client->agent_forward)
+        client->agent_forward = ly_agent_forward_new(client);
+    ly_agent_forward_request(client->agent_forward, program->channel);
+}
+
 static void send_requests(LyProgram *program)
 {
     LyChannel *channel = program->channel;
     program->state = STATE_STARTING;
-    if (program->agent) {
-        if (!program->client->agent_forward)
-            program->client->agent_forward = ly_agent_forward_new(program->client);
-        ly_agent_forward_request(program->client->agent_forward, channel);
-    }
+    if (program->agent)
+        request_agent(program);
     for (size_t i = 0; i < program->env_count; i++)
         ly_channel_env(channel, program->env[2 * i], program->env[2 * i + 1]);
     if (program->pty)
@@ -231,6 +243,8 @@ static void started(LyProgram *program)
         return;
     }
     program->starting = false;
+    if (!program->channel) /* nor is the client any more */
+        return;
     if (program->wants_eof)
         ly_channel_eof(program->channel);
     else if (program->wants_room)

@@ -17,7 +17,7 @@ typedef struct LyProgramOptions { /* copied */
     size_t env_count;            /* pairs */
     const LyPtyRequest *pty;     /* NULL: none */
     const LyX11Request *x11;     /* NULL: none; the channels come to an acceptor (loop/x11.h) */
-    bool agent;                  /* the client's agent is forwarded */
+    bool agent;                  /* the client's agent is forwarded, if there is one */
     uint32_t window, max_window; /* as LyChannelOptions */
 } LyProgramOptions;
 

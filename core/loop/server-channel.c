@@ -38,6 +38,8 @@ void ly_server_channel_free(LyServerChannel *channel)
     if (channel->channel)
         ly_channel_set_func(channel->channel, NULL, NULL);
     channel->channel = NULL;
+    if (channel->program) /* which may need what the application frees in session_closed: its SFTP backend */
+        channel->program->free(channel);
     if (handlers->session_closed)
         handlers->session_closed(handlers->user, channel->server, channel);
     channel_release(channel);

@@ -114,8 +114,8 @@ void ly_server_free(LyServer *server)
     end_channels(server);
     ly_transport_disconnect(ly_session_transport(ly_drive_session(server->drive)),
                             SSH_DISCONNECT_BY_APPLICATION, "the server goes away");
-    ly_drive_free(server->drive);
     ly_server_agent_free(server->agent);
+    ly_drive_free(server->drive);
     ly_authorization_clear(&server->authorization);
     ly_buf_free(&server->user_name);
     ly_free(server);

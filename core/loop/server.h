@@ -27,9 +27,9 @@ typedef struct LyServerStart {
 } LyServerStart;
 
 /* The application's answers. Each may be NULL; false leaves the question to the ready-made answers. A
- * question that was taken (true) may be answered later, and later ones wait for it: replies leave in the order
- * of the requests. Views live until the handler returns, those of `authenticate` until the answer. Handlers
- * and channel functions do not free the server (ly_server_disconnect ends it); `ended` may. */
+ * question that was taken (true) may be answered later, and later ones wait for it: replies leave in the
+ * order of the requests. Views live until the handler returns, those of `authenticate` until the answer.
+ * Handlers and channel functions do not free the server (ly_server_disconnect ends it); `ended` may. */
 typedef struct LyServerHandlers {
     /* What happens below: the client's identification, NEWKEYS, extensions. Until it returns. */
     void (*transport)(void *user, LyServer *server, const LyTransportEvent *event);
@@ -68,8 +68,8 @@ typedef struct LyServerHandlers {
  * permitlisten, no-port-forwarding, no-agent-forwarding, no-X11-forwarding, restrict) hold as well. */
 enum {
     LY_FORWARD_LOCAL = 1,  /* direct-tcpip */
-    LY_FORWARD_REMOTE = 2, /* tcpip-forward, on loopback whatever address is asked for; port 0 is answered with
-                              the port */
+    LY_FORWARD_REMOTE = 2, /* tcpip-forward, on loopback whatever address is asked for; port 0 is answered
+                              with the port */
     LY_FORWARD_LOCAL_STREAMLOCAL = 4, /* the same with Unix sockets, but not where there is a `root` */
     LY_FORWARD_REMOTE_STREAMLOCAL = 8,
     LY_FORWARD_STREAMLOCAL = 12,
@@ -92,8 +92,8 @@ typedef struct LyServerOptions {
     const char *root;            /* SFTP's "/"; commands and shells are off. NULL: the whole file system */
     /* whatever is asked for, this runs ("internal-sftp": SFTP); NULL: nothing forced */
     const char *force_command;
-    uint32_t max_sessions; /* session channels open at once; 0: 64 */
-    unsigned forwards;     /* LY_FORWARD_* */
+    uint32_t max_sessions;  /* session channels open at once; 0: 64 */
+    unsigned forwards;      /* LY_FORWARD_* */
     uint32_t max_forwarded; /* connections forwarded at once; 0: 512 */
     uint32_t max_listeners; /* of remote forwards; 0: 64 */
     LyServerHandlers handlers;

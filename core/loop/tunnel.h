@@ -11,12 +11,13 @@ typedef struct LyTunnelOptions { /* copied */
     uint32_t max_sockets;        /* open to one target at once, in use or idle; more wait; 0: 8 */
     uint32_t max_total;          /* over all targets; the idle one that was used longest ago goes; 0: 64 */
     bool keep_alive;             /* what is given back whole is kept for the next */
-    uint64_t idle_us;            /* how long it is kept; 0: 30 s */
+    uint64_t idle_us;            /* how long it is kept at most; 0: 30 s */
 } LyTunnelOptions;
 
 LyTunnel *ly_tunnel_new(LyClient *client, const LyTunnelOptions *options);
-/* Waiting requests fail with LY_ERROR_CANCELLED, from within this call; sockets that were given out are
- * closed at our end. Before ly_client_free, or in `closed`. NULL is fine. */
+/* Requests that wait fail with LY_ERROR_CANCELLED, from within this call; sockets that were given out are
+ * closed at our end, and their descriptors are the callers' to close from then on. NULL is fine; fine within
+ * `done`. At any time: a tunnel whose client has ended has no connections, and requests fail. */
 void ly_tunnel_free(LyTunnel *tunnel);
 
 /* A stream socket whose other end is `host`:`port` as seen from the server. `done` once, never from within
@@ -32,8 +33,9 @@ void ly_tunnel_release(LyTunnel *tunnel, LyTunnelId id, bool whole);
 
 /* For HTTP clients that connect by themselves (libcurl's CURLOPT_UNIX_SOCKET_PATH, an http_proxy of a Unix
  * socket): a private Unix socket, in a directory of mode 0700 that is removed with the tunnel, each of whose
- * connections is one to host:port. The client keeps its connections alive; max_sockets and idle_us hold here
- * too. NULL with *error; the path lives as long as the tunnel. */
+ * connections is one to host:port. The client keeps its connections alive. Those over max_sockets wait until
+ * others were closed; one whose last bytes came from the target and that was silent for idle_us is closed (a
+ * request that waits for its answer is not). NULL with *error; the path lives as long as the tunnel. */
 const char *ly_tunnel_listen(LyTunnel *tunnel, const char *host, uint16_t port, LyError *error);
 
 typedef struct LyTunnelCounts {

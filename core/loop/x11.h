@@ -11,16 +11,18 @@ typedef struct LyX11 LyX11;
 
 typedef struct LyX11Options { /* copied */
     const char *display;      /* "host:0.1", ":0", "unix:0", "/path"; NULL: $DISPLAY */
-    const char *xauthority; /* NULL: $XAUTHORITY or ~/.Xauthority; missing file or entry: no cookie is sent */
-    uint64_t timeout_us;    /* after which new connections are refused (ForwardX11Timeout); 0: never */
-    bool single;            /* the first connection is the only one */
+    const char *xauthority;   /* NULL: $XAUTHORITY or ~/.Xauthority; missing file or entry: the display
+                                  gets no cookie */
+    uint64_t timeout_us;      /* after which new connections are refused (ForwardX11Timeout); 0: never */
+    bool single;              /* the first connection is the only one */
 } LyX11Options;
 
-/* NULL with *error: there is no display, or its name is malformed. Reads the authority file. */
+/* One a client: it serves all its programs. NULL with *error: there is no display, or its name is malformed.
+ * Reads the authority file. */
 LyX11 *ly_x11_new(LyClient *client, const LyX11Options *options, LyError *error);
 /* What LyProgramOptions.x11 takes; views live as long as the object. */
 const LyX11Request *ly_x11_request(const LyX11 *x11);
-/* Before ly_client_free, or in `closed`. NULL is fine. */
+/* At any time; NULL is fine. */
 void ly_x11_free(LyX11 *x11);
 
 #endif

@@ -254,7 +254,7 @@ start -P "$dir/nothing/*"
 fails "-P replaces what is allowed" ssh-add -s "$softhsm"
 
 # --- Modules that misbehave cost their own keys ---
-start -P "$dir/lib/*,/usr/lib*/*" --provider-timeout 2
+start -P "$dir/lib/*,/usr/lib*/*" --provider-timeout 4
 askpass 1234
 ssh-add -s "$softhsm" 2>/dev/null
 keep() {
@@ -274,7 +274,7 @@ bad() {
 }
 bad crash 'was ended by signal 6'
 bad exit 'ended with status 3'
-bad hang 'did not answer within 2 seconds'
+bad hang 'did not answer within 4 seconds'
 # These two do no more harm than not to sign.
 for name in noise gone; do
     succeeds "$name: added" ssh-add -s "$dir/lib/$name.so"
@@ -307,7 +307,7 @@ if [ -f "$dummy" ] && ssh-keygen -q -t ed25519-sk -w "$dummy" -N '' -C sk-ed -f 
     ssh-keygen -q -t ecdsa-sk -O no-touch-required -w "$dummy" -N '' -C sk-free -f "$dir/sk_free"
     ssh-keygen -q -t ed25519-sk -O verify-required -w "$dummy" -N '' -C sk-pin -f "$dir/sk_pin"
     for name in pin touch old; do cp "$modules/sk-module.so" "$dir/lib/$name.so"; done
-    start -P "$dir/lib/*,/usr/lib*/*" --provider-timeout 2
+    start -P "$dir/lib/*,/usr/lib*/*" --provider-timeout 4
     export SSH_SK_PROVIDER=$dummy
     for name in ed ec free; do
         succeeds "sk_$name: added" ssh-add "$dir/sk_$name"
@@ -330,7 +330,7 @@ if [ -f "$dummy" ] && ssh-keygen -q -t ed25519-sk -w "$dummy" -N '' -C sk-ed -f 
     check "the question names the security key" 2 "$(grep -c 'Enter the PIN of the security key' "$dir/asked")"
     SSH_SK_PROVIDER=$dir/lib/touch.so ssh-add "$dir/sk_ed" 2>/dev/null
     fails "a touch that does not come" ssh-add -T "$dir/sk_ed.pub"
-    said "a touch that does not come: the log says so" 'touch.so did not answer within 2 seconds'
+    said "a touch that does not come: the log says so" 'touch.so did not answer within 4 seconds'
     timeout 0.3 ssh-add -T "$dir/sk_ed.pub" >/dev/null 2>&1
     succeeds "who gives up waiting stops the security key" within no_process
     SSH_SK_PROVIDER=$dir/lib/old.so ssh-add "$dir/sk_ed" 2>/dev/null

@@ -18,6 +18,12 @@ static void test_bytes(void)
     g_assert_true(ly_bytes_split(LY_BYTES("a=b=c"), '=', &head, &rest));
     g_assert_true(ly_bytes_is(head, "a") && ly_bytes_is(rest, "b=c"));
     g_assert_false(ly_bytes_split(LY_BYTES("abc"), '=', &head, &rest));
+    g_assert_cmpuint(ly_bytes_find(LY_BYTES("aabaac"), LY_BYTES("aac")), ==, 3);
+    g_assert_cmpuint(ly_bytes_find(LY_BYTES("aabaac"), LY_BYTES("aabaac")), ==, 0);
+    g_assert_cmpuint(ly_bytes_find(LY_BYTES("aabaac"), LY_BYTES("aabaacc")), ==, SIZE_MAX);
+    g_assert_cmpuint(ly_bytes_find(LY_BYTES("aabaac"), LY_BYTES("ca")), ==, SIZE_MAX);
+    g_assert_cmpuint(ly_bytes_find(LY_BYTES("aabaac"), (LyBytes){0}), ==, SIZE_MAX);
+    g_assert_cmpuint(ly_bytes_find((LyBytes){0}, LY_BYTES("a")), ==, SIZE_MAX);
     g_assert_true(ly_bytes_is(head, "abc") && rest.len == 0);
     const char *lines[] = {"one", "two", "", "last"};
     for (size_t i = 0; i < LY_COUNT(lines); i++) {

@@ -2,6 +2,7 @@
  * proven host keys, and who is told of the end. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client-rig.h"
@@ -61,32 +62,35 @@ static void no_attempt(void *user, const LyNextAttempt *next)
     rig->step++;
 }
 
-/* Neither clock runs while a question is open. */
+/* Neither clock runs while a question is open: longer than each limit, for both questions at the same time.
+ */
 static void test_clocks_stand(void)
 {
-    Rig rig;
-    rig_init(&rig);
-    rig.destination_options.kex_timeout_us = 400000;
-    rig.destination_options.auth_timeout_us = 400000;
-    rig.events.host_key = no_answer;
-    rig.events.next_attempt = no_attempt;
-    rig_start(&rig);
-    RUN_UNTIL(rig.loop, rig.step == 1);
-    uint64_t until_us = ly_loop_now_us(rig.loop) + 450000;
-    while (ly_loop_now_us(rig.loop) < until_us)
-        ly_loop_run_once(rig.loop, 10000);
-    g_assert_false(rig.closed);
-    ly_client_host_key(rig.client, true);
-    RUN_UNTIL(rig.loop, rig.step == 2);
-    until_us = ly_loop_now_us(rig.loop) + 450000;
-    while (ly_loop_now_us(rig.loop) < until_us)
-        ly_loop_run_once(rig.loop, 10000);
-    g_assert_false(rig.closed);
-    LyAttempt attempt = {.kind = LY_ATTEMPT_NONE};
-    ly_client_attempt(rig.client, &attempt);
-    RUN_UNTIL(rig.loop, rig.ready || rig.closed);
-    g_assert_true(rig.ready);
-    rig_clear(&rig);
+    Rig key, attempt;
+    rig_init(&key);
+    key.destination_options.kex_timeout_us = 1000000;
+    key.events.host_key = no_answer;
+    rig_start(&key);
+    rig_init(&attempt);
+    attempt.destination_options.auth_timeout_us = 1000000;
+    attempt.events.next_attempt = no_attempt;
+    rig_start(&attempt);
+    RUN_UNTIL(key.loop, key.step == 1);
+    RUN_UNTIL(attempt.loop, attempt.step == 1);
+    uint64_t until_us = ly_loop_now_us(attempt.loop) + 1050000;
+    while (ly_loop_now_us(attempt.loop) < until_us) {
+        ly_loop_run_once(key.loop, 0);
+        ly_loop_run_once(attempt.loop, 10000);
+    }
+    g_assert_false(key.closed);
+    g_assert_false(attempt.closed);
+    ly_client_host_key(key.client, true);
+    ly_client_attempt(attempt.client, &(LyAttempt){.kind = LY_ATTEMPT_NONE});
+    RUN_UNTIL(key.loop, key.ready || key.closed);
+    RUN_UNTIL(attempt.loop, attempt.ready || attempt.closed);
+    g_assert_true(key.ready && attempt.ready);
+    rig_clear(&key);
+    rig_clear(&attempt);
 }
 
 /* --- a connection of its own: ident, local port, TCP_NODELAY --- */
@@ -475,6 +479,120 @@ static void test_host_keys(void)
     ly_crypto_unref(keeper);
 }
 
+typedef struct Hostile {
+    LyKey *keys[40];
+    size_t asked, proofs_len; /* keys in the last request; bytes of proofs that are sent */
+    size_t told;
+} Hostile;
+
+static void prove_in_part(Rig *rig, const LyConnectionEvent *event)
+{
+    Hostile *hostile = rig->own;
+    LyReader reader = ly_reader(event->data);
+    LyBuf proofs = {0};
+    if (event->type != LY_GLOBAL_REQUEST || !ly_bytes_is(event->text, "hostkeys-prove-00@openssh.com"))
+        return;
+    hostile->asked = 0;
+    while (reader.len) {
+        LyBuf message = {0}, signature = {0};
+        LyBytes blob = ly_get_string(&reader);
+        ly_put_cstring(&message, "hostkeys-prove-00@openssh.com");
+        ly_put_string(&message, ly_transport_session_id(ly_session_transport(ly_drive_session(rig->server))));
+        ly_put_string(&message, blob);
+        g_assert_true(ly_key_sign(hostile->keys[hostile->asked++], (LyBytes){0}, ly_buf_bytes(&message),
+                                  &signature, NULL));
+        ly_put_string(&proofs, ly_buf_bytes(&signature));
+        ly_buf_free(&message);
+        ly_buf_free(&signature);
+    }
+    rig->step++;
+    ly_global_reply(server_connection(rig), true,
+                    ly_bytes_slice(ly_buf_bytes(&proofs), 0, hostile->proofs_len));
+    ly_buf_free(&proofs);
+}
+
+static void count_host_keys(void *user, LyKey *const *keys, size_t count)
+{
+    Rig *rig = user;
+    ((Hostile *)rig->own)->told = count;
+}
+
+/* Announcements and proofs cut off at each length; more keys than anybody has; all on one connection, which
+ * goes on. */
+static void test_host_keys_hostile(void)
+{
+    Rig rig;
+    Hostile hostile = {0};
+    rig_init(&rig);
+    for (size_t i = 0; i < LY_COUNT(hostile.keys); i++)
+        hostile.keys[i] = ly_key_generate(rig.crypto, LY_PK_ED25519, 0, (LyBytes){0}, NULL);
+    rig.own = &hostile;
+    rig.server_event = prove_in_part;
+    rig.events.host_keys = count_host_keys;
+    rig_start(&rig);
+    RUN_UNTIL(rig.loop, rig.ready && rig.server_ready);
+    LyBuf data = {0};
+    for (size_t i = 0; i < LY_COUNT(hostile.keys); i++)
+        ly_put_string(&data, ly_key_blob(hostile.keys[i]));
+    LyBytes all = ly_buf_bytes(&data);
+    size_t one = 4 + ly_key_blob(hostile.keys[0]).len;
+    for (size_t len = 0; len < 2 * one; len++)
+        ly_global_request(server_connection(&rig), LY_BYTES("hostkeys-00@openssh.com"), false, 0,
+                          ly_bytes_slice(all, 0, len));
+    ly_drive_wake(rig.server);
+    run_for_a_while(&rig);
+    g_assert_cmpuint(rig.step, ==, 1); /* one key, whole; its proof is cut off */
+    for (hostile.proofs_len = 0; hostile.proofs_len < 40 && !hostile.told; hostile.proofs_len++) {
+        unsigned step = rig.step;
+        ly_global_request(server_connection(&rig), LY_BYTES("hostkeys-00@openssh.com"), false, 0,
+                          ly_bytes_slice(all, 0, 2 * one));
+        ly_drive_wake(rig.server);
+        RUN_UNTIL(rig.loop, rig.step > step);
+        g_assert_cmpuint(hostile.asked, ==, 2);
+        ly_loop_run_once(rig.loop, 1000);
+    }
+    run_for_a_while(&rig);
+    g_assert_cmpuint(hostile.told, ==, 0);
+    hostile.proofs_len = 100000;
+    ly_global_request(server_connection(&rig), LY_BYTES("hostkeys-00@openssh.com"), false, 0, all);
+    ly_drive_wake(rig.server);
+    RUN_UNTIL(rig.loop, hostile.told);
+    g_assert_cmpuint(hostile.asked, ==, 32);
+    g_assert_cmpuint(hostile.told, ==, 32);
+    g_assert_false(rig.closed);
+    ly_buf_free(&data);
+    for (size_t i = 0; i < LY_COUNT(hostile.keys); i++)
+        ly_key_unref(hostile.keys[i]);
+    rig_clear(&rig);
+}
+
+/* --- silence --- */
+
+static void test_keepalive(void)
+{
+    Rig rig;
+    rig_init(&rig);
+    rig.destination_options.keepalive_us = 20000;
+    rig_start(&rig);
+    RUN_UNTIL(rig.loop, rig.ready);
+    for (int i = 0; i < 20; i++)
+        ly_loop_run_once(rig.loop, 10000); /* the server answers */
+    g_assert_false(rig.closed);
+    int silent_end = -1;
+    for (int fd = 3; fd < 256 && silent_end < 0; fd++) { /* keeps the server's socket open when it is gone */
+        struct sockaddr_un address;
+        socklen_t len = sizeof address;
+        if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 && address.sun_family == AF_UNIX)
+            silent_end = dup(fd);
+    }
+    ly_drive_free(rig.server);
+    rig.server = NULL;
+    RUN_UNTIL(rig.loop, rig.closed);
+    g_assert_cmpint(rig.error.code, ==, LY_ERROR_TIMEOUT);
+    close(silent_end);
+    rig_clear(&rig);
+}
+
 /* --- what happens below --- */
 
 static void note_transport(void *user, const LyTransportEvent *event)
@@ -492,6 +610,55 @@ static void note_transport(void *user, const LyTransportEvent *event)
                                (const char *)kex.data);
     }
     g_assert_cmpint(event->type, !=, LY_TRANSPORT_HOST_KEY);
+}
+
+/* Defect 10: the client began no key exchange of its own. Here it does when it is told to, and when the limit
+ * of bytes is reached, while data flows. */
+static void echo_nothing(Rig *rig, const LyConnectionEvent *event)
+{
+    if (event->type == LY_CHANNEL_OPEN_REQUEST)
+        ly_channel_accept(event->channel, &(LyChannelOptions){0}, (LyBytes){0});
+    if (event->type == LY_CHANNEL_DATA) {
+        rig->step += (unsigned)event->data.len;
+        ly_channel_consumed(event->channel, event->data.len);
+    }
+}
+
+static void send_much(void *user, const LyConnectionEvent *event)
+{
+    static const uint8_t zeros[65536];
+    Rig *rig = user;
+    LyBytes part = ly_bytes(zeros, sizeof zeros);
+    if (event->type == LY_CHANNEL_OPENED || event->type == LY_CHANNEL_WINDOW)
+        while (rig->step < 4000000 && ly_channel_send(event->channel, &part, 1) == part.len)
+            ;
+}
+
+static void test_rekey(void)
+{
+    static const char *const settings[] = {"UserKnownHostsFile=none", "GlobalKnownHostsFile=none",
+                                           "IdentityFile=none",       "IdentityAgent=none",
+                                           "RekeyLimit=256K",         NULL};
+    Rig rig;
+    rig_init(&rig);
+    g_autoptr(GString) seen = g_string_new(NULL);
+    rig.own = seen;
+    rig.events.transport = note_transport;
+    rig.server_event = echo_nothing;
+    rig.destination_options.settings = settings;
+    rig_start(&rig);
+    RUN_UNTIL(rig.loop, rig.ready);
+    LyChannelOptions options = {.func = send_much, .user = &rig};
+    ly_channel_open(ly_session_connection(ly_client_session(rig.client)), LY_BYTES("session"), (LyBytes){0},
+                    &options);
+    ly_client_flush(rig.client);
+    RUN_UNTIL(rig.loop, rig.step >= 4000000);
+    unsigned count = 0;
+    for (const char *at = seen->str; (at = strstr(at, "new keys")); at++)
+        count++;
+    g_assert_cmpuint(count, >=, 3);
+    g_assert_false(rig.closed);
+    rig_clear(&rig);
 }
 
 static void test_transport_events(void)
@@ -527,6 +694,9 @@ int main(int argc, char **argv)
     g_test_add_func("/client/global-requests", test_global_requests);
     g_test_add_func("/client/acceptors-and-dependents", test_acceptors);
     g_test_add_func("/client/host-keys", test_host_keys);
+    g_test_add_func("/client/host-keys-hostile", test_host_keys_hostile);
+    g_test_add_func("/client/keepalive", test_keepalive);
+    g_test_add_func("/client/defect-10-rekey", test_rekey);
     g_test_add_func("/client/transport-events", test_transport_events);
     return g_test_run();
 }

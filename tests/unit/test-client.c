@@ -1,7 +1,8 @@
 /* core/loop/client.h for applications with a mind of their own: questions, attempts, limits, global requests,
  * and what the reference's defects would look like here. */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
 
 #include "agent/client.h"
 #include "agent/numbers.h"
@@ -42,6 +43,51 @@ static void test_host_key(void)
         }
         rig_clear(&rig);
     }
+}
+
+static void busy(void *data)
+{
+    g_usleep(50 * 1000);
+}
+
+static void busy_done(void *data, bool cancelled)
+{
+}
+
+/* A program that ends right after the sign-in leaves the host key in the file, although the loop's threads
+ * had no time for it. */
+static void test_host_key_remembered(void)
+{
+    Rig rig;
+    rig_init(&rig);
+    GError *failed = NULL;
+    char *folder = g_dir_make_tmp("lanyard-XXXXXX", &failed), *text = NULL;
+    g_assert_no_error(failed);
+    char *path = g_build_filename(folder, "known_hosts", NULL);
+    char *file = g_strdup_printf("UserKnownHostsFile=%s", path);
+    const char *settings[] = {file,
+                              "GlobalKnownHostsFile=none",
+                              "StrictHostKeyChecking=accept-new",
+                              "IdentityFile=none",
+                              "IdentityAgent=none",
+                              NULL};
+    rig.destination_options.settings = settings;
+    rig.events.host_key = NULL;
+    for (int i = 0; i < 8; i++)
+        ly_loop_work(rig.loop, busy, busy_done, NULL);
+    rig_start(&rig);
+    RUN_UNTIL(rig.loop, rig.ready || rig.closed);
+    g_assert_cmpstr(rig.error.message, ==, "");
+    rig_clear(&rig);
+    g_file_get_contents(path, &text, NULL, &failed);
+    g_assert_no_error(failed);
+    g_assert_true(g_str_has_prefix(text, "example.test ssh-ed25519 "));
+    g_unlink(path);
+    g_rmdir(folder);
+    g_free(text);
+    g_free(file);
+    g_free(path);
+    g_free(folder);
 }
 
 /* --- attempts --- */
@@ -299,6 +345,43 @@ static void test_useless_attempts(void)
     rig_clear(&rig);
 }
 
+/* StrictHostKeyChecking=no goes on with a changed host key, but no secret does. */
+static void test_changed_host_key(void)
+{
+    Rig rig;
+    rig_init(&rig);
+    g_autofree char *known = NULL;
+    int fd = g_file_open_tmp("known-XXXXXX", &known, NULL);
+    LyBuf line = {0};
+    g_assert_true(
+        ly_known_hosts_line(rig.crypto, LY_BYTES("example.test"), 22, rig.other_key, false, &line, NULL));
+    g_assert_cmpint(write(fd, line.data, line.len), ==, (ssize_t)line.len);
+    close(fd);
+    ly_buf_free(&line);
+    g_autofree char *file = g_strdup_printf("UserKnownHostsFile=%s", known);
+    const char *settings[] = {file,
+                              "GlobalKnownHostsFile=none",
+                              "IdentityFile=none",
+                              "IdentityAgent=none",
+                              "StrictHostKeyChecking=no",
+                              NULL};
+    LyAttempt attempts[] = {
+        {.kind = LY_ATTEMPT_PASSWORD, .password = LY_BYTES("secret")},
+        {.kind = LY_ATTEMPT_KEYBOARD_INTERACTIVE},
+        {.kind = LY_ATTEMPT_PUBLICKEY, .key = rig.user_key},
+    };
+    rig.destination_options.settings = settings;
+    rig.events.host_key = NULL;
+    rig.authenticate = refuse;
+    rig_start(&rig);
+    ly_client_set_attempts(rig.client, attempts, LY_COUNT(attempts));
+    RUN_UNTIL(rig.loop, rig.closed);
+    g_assert_cmpstr(rig.asked->str, ==, "alice:publickey:probe ");
+    g_assert_nonnull(strstr(rig.error.message, "password (not sent, because the host key has changed)"));
+    unlink(known);
+    rig_clear(&rig);
+}
+
 /* --- hostbased, password change --- */
 
 static void expect_hostbased(Rig *rig, const LyUserauthRequest *request)
@@ -418,10 +501,74 @@ static void test_interactive(void)
     }
 }
 
+/* --- freeing --- */
+
+static void free_client(Rig *rig)
+{
+    ly_client_free(rig->client);
+    rig->client = NULL;
+}
+
+static void free_in_host_key(void *user, LyKey *key)
+{
+    free_client(user);
+}
+
+static void free_in_next(void *user, const LyNextAttempt *next)
+{
+    free_client(user);
+}
+
+static void free_in_dialogue(void *user, const LyUserauthClientEvent *request)
+{
+    free_client(user);
+}
+
+static void free_in_ready(void *user)
+{
+    free_client(user);
+}
+
+static void free_in_transport(void *user, const LyTransportEvent *event)
+{
+    Rig *rig = user;
+    if (rig->client && event->type == (LyTransportEventType)rig->step)
+        free_client(rig);
+}
+
+static void free_in_ask(void *user, const LyAsk *ask)
+{
+    free_client(user);
+}
+
+static void test_free_anywhere(void)
+{
+    for (int where = 0; where < 7; where++) {
+        Rig rig;
+        rig_init(&rig);
+        LyAttempt attempt = {.kind = LY_ATTEMPT_KEYBOARD_INTERACTIVE, .submethods = LY_BYTES("otp")};
+        rig.authenticate = where == 2 || where == 6 ? interrogate : NULL;
+        rig.step = where == 4 ? LY_TRANSPORT_IDENT : LY_TRANSPORT_NEWKEYS;
+        rig.events.host_key = where == 0 ? free_in_host_key : accept_host_key;
+        rig.events.next_attempt = where == 1 ? free_in_next : NULL;
+        rig.events.interactive = where == 2 ? free_in_dialogue : NULL;
+        rig.events.ready = where == 3 ? free_in_ready : client_ready;
+        rig.events.transport = where == 4 || where == 5 ? free_in_transport : NULL;
+        rig.events.ask = where == 6 ? free_in_ask : NULL;
+        rig_start(&rig);
+        ly_client_set_attempts(rig.client, &attempt, 1);
+        RUN_UNTIL(rig.loop, rig.server_ended);
+        g_assert_null(rig.client);
+        g_assert_false(rig.closed);
+        rig_clear(&rig);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/client/defect-01-host-key-answers", test_host_key);
+    g_test_add_func("/client/host-key-remembered-at-the-end", test_host_key_remembered);
     g_test_add_func("/client/attempts/list-refused", test_list_refused);
     g_test_add_func("/client/attempts/list-partial", test_list_partial);
     g_test_add_func("/client/defect-08-agent-partial-success", test_agent_partial);
@@ -429,8 +576,10 @@ int main(int argc, char **argv)
     g_test_add_func("/client/defect-08-agent-partial-success-by-default", test_agent_partial_by_default);
     g_test_add_func("/client/attempts/give-up", test_give_up);
     g_test_add_func("/client/attempts/useless", test_useless_attempts);
+    g_test_add_func("/client/attempts/changed-host-key", test_changed_host_key);
     g_test_add_func("/client/attempts/hostbased", test_hostbased);
     g_test_add_func("/client/attempts/password-change", test_password_change);
     g_test_add_func("/client/attempts/interactive", test_interactive);
+    g_test_add_func("/client/free-anywhere", test_free_anywhere);
     return g_test_run();
 }

@@ -1,8 +1,9 @@
 /* The clients of the bridge's tests: well-behaved and hostile ones. Requests and replies are hex digits, a
  * reply a line. agentcli window HEX... | window-many COUNT HEX | window-case CASE HEX | pipe PATH HEX... |
- * pipe-many PATH COUNT HEX | pipe-stall PATH | pipe-security PATH | file-security PATH | relay FILE | close
+ * pipe-many PATH COUNT HEX | pipe-stall PATH | pipe-security PATH | file-security PATH | relay FILE | dialog
+ * yes|no|TEXT | close
  */
-#include "bridge.h"
+#include "upstream.h"
 
 #include <fcntl.h>
 #include <io.h>
@@ -15,6 +16,7 @@
 #include "base/auto.h"
 #include "base/memory.h"
 #include "base/wire.h"
+#include "dialog.h"
 
 static void fail(const char *what)
 {
@@ -266,13 +268,34 @@ static void relay(const char *path)
     Upstream upstream = {.path = path};
     WSADATA winsock;
     WSAStartup(MAKEWORD(2, 2), &winsock);
-    if (!upstream_connect(&upstream, &stream, &error))
+    if (!upstream_connect(&upstream, NULL, &stream, &error))
         fail(error.message);
     CloseHandle(CreateThread(NULL, 0, relay_output, &stream, 0, NULL));
     uint8_t data[4096];
     for (DWORD len; ReadFile(GetStdHandle(STD_INPUT_HANDLE), data, sizeof data, &len, NULL) && len > 0;)
         stream_write(&stream, ly_bytes(data, len), UINT64_MAX);
     ExitProcess(0);
+}
+
+/* Prints the text of the dialog that is there within ten seconds, and answers it. */
+static void dialog(const char *answer)
+{
+    HWND window = NULL;
+    char text[1000] = "";
+    for (int i = 0; i < 500 && !(window = FindWindowA("#32770", "lanyard-agent")); i++)
+        Sleep(20);
+    if (!window)
+        fail("there is no dialog");
+    SendMessageA(GetDlgItem(window, DIALOG_TEXT), WM_GETTEXT, sizeof text, (LPARAM)text);
+    for (char *at = text; *at; at++)
+        if (*at == ' ' || *at == '\r' || *at == '\n')
+            *at = '_';
+    printf("%s\n", text);
+    bool no = strcmp(answer, "no") == 0;
+    HWND field = GetDlgItem(window, DIALOG_ANSWER);
+    if (field && !no)
+        SendMessageA(field, WM_SETTEXT, 0, (LPARAM)answer);
+    PostMessageA(window, WM_COMMAND, no ? IDCANCEL : IDOK, 0);
 }
 
 int main(int argc, char **argv)
@@ -319,6 +342,8 @@ int main(int argc, char **argv)
         file_security(argv[2]);
     } else if (strcmp(command, "relay") == 0 && argc == 3) {
         relay(argv[2]);
+    } else if (strcmp(command, "dialog") == 0 && argc == 3) {
+        dialog(argv[2]);
     } else if (strcmp(command, "close") == 0) {
         PostMessageA(FindWindowA("Pageant", "Pageant"), WM_CLOSE, 0, 0);
     } else {

@@ -1,6 +1,6 @@
 /* Wine 8 gives no owner to objects that are made without a security descriptor, as npm ssh2's and KeePassXC's
  * are; Windows gives them the user's. The program for the tests lets them in. */
-#include "bridge.h"
+#include "transports.h"
 
 bool null_owner_is_ours(void)
 {

@@ -3,109 +3,33 @@
 and OpenSSH's ssh-agent, which it reaches by a Cygwin socket file that this script serves. No display is needed. Prints "ok NAME" or
 "not ok NAME: why" for each case; WINE_ONLY=word runs those whose name has the word."""
 import base64
-import hashlib
 import os
 import re
-import shutil
-import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-HERE = os.path.join(TOP, "tests", "wine")
-BUILD = os.path.abspath(sys.argv[1])
-MINGW = os.path.join(BUILD, "mingw")
-CACHE = os.path.join(BUILD, "wine")
+from common import (agentcli, AGENTCLI, ask_unix, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV,
+                    exchange, expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW,
+                    node, over_cygwin, pageant_pipe, Peer, pipe_of_the_user, Program, receive, receive_frame,
+                    receive_reply, refused_start, run, shipped, string, TEST_PIPE, wait_until, WINDOW_CASES,
+                    windows_path)
+
 BRIDGE = os.path.join(MINGW, "agent", "windows", "lanyard-agent-bridge.exe")
 BRIDGE_FOR_WINE = os.path.join(MINGW, "tests", "wine", "bridge-for-wine.exe")
-AGENTCLI = os.path.join(MINGW, "tests", "wine", "agentcli.exe")
-MARKER = b"maps without an owner are let in"
-LIST = "0b"
-FAILURE = "05"
-
-for tool in ("wine", "wineserver", "x86_64-w64-mingw32-gcc", "meson", "ninja", "ssh-agent", "ssh-add", "ssh-keygen", "node"):
-    if not shutil.which(tool):
-        print(f"SKIP: {tool} is not installed (tests/install-packages test)")
-        sys.exit(77)
-
-ENV = {k: v for k, v in os.environ.items() if not k.startswith(("SSH_", "ASAN_", "UBSAN_")) and k != "DISPLAY"}
-ENV.update(LC_ALL="C.UTF-8", HOME=os.path.join(CACHE, "home"), WINEPREFIX=os.path.join(CACHE, "prefix"), WINEDEBUG="-all",
-           WINEDLLOVERRIDES="mscoree,mshtml=,winemenubuilder.exe=")
-
-
-def run(*command, **options):
-    return subprocess.run(command, env=ENV, capture_output=True, timeout=options.pop("timeout", 90), **options)
-
-
-def build():
-    env = {k: v for k, v in ENV.items() if k not in ("CC", "CFLAGS", "LDFLAGS")}
-    if not os.path.exists(os.path.join(MINGW, "build.ninja")):
-        subprocess.run(["meson", "setup", MINGW, TOP, "--cross-file", os.path.join(TOP, "agent", "windows", "mingw64.ini"),
-                        "-Dwerror=true"], env=env, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-j2", "-C", MINGW], env=env, check=True, stdout=subprocess.DEVNULL)
-
-
-def make_prefix():
-    """A Wine without a display; kept in the build folder."""
-    stamp = os.path.join(CACHE, "made")
-    if os.path.exists(stamp):
-        return
-    shutil.rmtree(CACHE, ignore_errors=True)
-    os.makedirs(ENV["HOME"])
-    run("wineboot", "-i", timeout=200)
-    for key, name, value in (("Drivers", "Graphics", "null"), ("", "Version", "win10")):
-        path = "HKCU\\Software\\Wine" + ("\\" + key if key else "")
-        added = run("wine", "reg", "add", path, "/v", name, "/d", value, "/f")
-        if added.returncode:
-            raise RuntimeError(f"wine reg add: {added.stderr.decode()}")
-    run("wineserver", "-w")
-    open(stamp, "w").close()
-
-
-def windows_path(path):
-    return "Z:" + path.replace("/", "\\")
 
 
 # --- The agent: OpenSSH's, behind a Cygwin socket file that is written and served here, with a few replies of our own ---
 
-def receive(connection, size):
-    data = b""
-    while len(data) < size:
-        piece = connection.recv(size - len(data))
-        if not piece:
-            raise EOFError
-        data += piece
-    return data
-
-
-def frame(message):
-    return struct.pack(">I", len(message)) + message
-
-
-def exchange(connection, message):
-    connection.sendall(frame(message))
-    return receive(connection, struct.unpack(">I", receive(connection, 4))[0])
-
-
-def ask_unix(path, request):
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(path)
-        return exchange(connection, bytes.fromhex(request)).hex()
-
-
-class Agent:
+class Agent(Peer):
     """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end."""
 
-    def __init__(self, folder):
-        self.unix = os.path.join(folder, "agent")
-        self.file = os.path.join(folder, "agent.cygwin")
-        self.process = subprocess.Popen(["ssh-agent", "-D", "-a", self.unix], stdout=subprocess.DEVNULL, env=ENV)
-        wait_until(lambda: os.path.exists(self.unix), "ssh-agent's socket")
+    def __init__(self):
+        super().__init__()
+        self.file = os.path.join(FOLDER, "agent.cygwin")
         self.secret = os.urandom(16)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         words = struct.unpack("<4I", self.secret)
@@ -135,7 +59,7 @@ class Agent:
                 connection.sendall(struct.pack("<iII", os.getpid(), uid, gid))
                 real.connect(self.unix)
                 while True:
-                    request = receive(connection, struct.unpack(">I", receive(connection, 4))[0])
+                    request = receive_frame(connection)
                     kind = request[0]
                     if kind == 0xf0:
                         connection.sendall(frame(b"\x0c" * struct.unpack(">I", request[1:5])[0]))
@@ -154,109 +78,12 @@ class Agent:
             with self.counting:
                 self.open_now -= 1
 
-    def ask(self, request):
-        """ssh-agent's own answer, asked without the bridge."""
-        return ask_unix(self.unix, request)
+    def none_open(self, what="all connections to the agent closed"):
+        wait_until(lambda: self.open_now == 0, what)
 
     def stop(self):
         self.listener.close()
-        self.process.terminate()
-        self.process.wait()
-
-
-def wait_until(there, what, seconds=20):
-    end = time.monotonic() + seconds
-    while not there():
-        if time.monotonic() > end:
-            raise RuntimeError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
-
-
-def cygwin_client(path, hold=None, pieces=28):
-    """A connection by a Cygwin socket file, its handshake sent in pieces."""
-    text = open(path, "rb").read(128)
-    found = re.fullmatch(rb"!<socket >(\d+) s ([0-9A-F]{8})-([0-9A-F]{8})-([0-9A-F]{8})-([0-9A-F]{8})\0", text)
-    assert found, f"the file holds {text}"
-    secret = struct.pack("<4I", *(int(word, 16) for word in found.groups()[1:]))
-    connection = socket.create_connection(("127.0.0.1", int(found.group(1))), timeout=20)
-    if hold == "silent":
-        return connection
-    if hold == "wrong":
-        connection.sendall(bytes(16))
-        return connection
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def send(data):
-        for start in range(0, len(data), pieces):
-            connection.sendall(data[start:start + pieces])
-
-    send(secret)
-    assert receive(connection, 16) == secret, "the secret did not come back"
-    send(struct.pack("<iII", 77, 1234, 5678))
-    _, uid, gid = struct.unpack("<iII", receive(connection, 12))
-    assert (uid, gid) == (1234, 5678), "the client's own uid and gid did not come back"
-    return connection
-
-
-# --- The bridge ---
-
-class Bridge:
-    def __init__(self, program, *options):
-        self.errors = tempfile.TemporaryFile(dir=FOLDER)
-        self.window = "--pageant" in options
-        self.process = subprocess.Popen(["wine", program, "-v", *options], env=ENV, stdout=subprocess.PIPE, stderr=self.errors,
-                                        stdin=subprocess.DEVNULL)
-        line = self.process.stdout.readline()
-        if b"ready" not in line:
-            self.process.kill()
-            raise RuntimeError(f"the bridge did not start: {self.log()}")
-
-    def log(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
-
-    def stop(self):
-        if self.window:
-            agentcli("close")
-        else:
-            self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise
-
-
-def agentcli(*arguments, fails=False):
-    done = run("wine", AGENTCLI, *arguments)
-    if bool(done.returncode) != fails:
-        raise RuntimeError(f"agentcli {arguments[0]}: status {done.returncode}: {done.stderr.decode()}{done.stdout.decode()[:200]}")
-    return done.stdout.decode().split()
-
-
-def expect(got, wanted, what=""):
-    if got != wanted:
-        raise AssertionError(f"{what}{': ' if what else ''}{str(got)[:150]} and not {str(wanted)[:150]}")
-
-
-failed = False
-
-
-def case(name, check):
-    global failed
-    if os.environ.get("WINE_ONLY", "") not in name:
-        return
-    try:
-        check()
-        print(f"ok {name}", flush=True)
-    except Exception as error:  # whatever it is, the next case is worth running
-        failed = True
-        print(f"not ok {name}: {type(error).__name__} {error}".replace("\n", " | "), flush=True)
-
-
-def string(data):
-    return struct.pack(">I", len(data)) + data
+        super().stop()
 
 
 def make_keys():
@@ -271,47 +98,7 @@ def make_keys():
     return requests
 
 
-def pageant_pipe():
-    """PuTTY's name for it, where CryptProtectMemory changes nothing, as in Wine."""
-    user = run("wine", "cmd", "/c", "echo", "%USERNAME%").stdout.decode().strip()
-    digest = hashlib.sha256(struct.pack(">I", 16) + b"Pageant".ljust(16, b"\0")).hexdigest()
-    return f"\\\\.\\pipe\\pageant.{user}.{digest}"
-
-
-def list_and_sign(*client):
-    requests = [LIST, *SIGN, LIST]
-    expect(agentcli(*client, *requests), [AGENT.ask(request) for request in requests])
-
-
-def over_cygwin(path, requests, pieces=28):
-    with cygwin_client(path, pieces=pieces) as connection:
-        return [exchange(connection, bytes.fromhex(request)).hex() for request in requests]
-
-
-def node(script, *arguments):
-    done = run("node", os.path.join(HERE, script), os.path.join(TOP, "tests", "node_modules"), *arguments)
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode()[-300:])
-    return done.stdout.decode().split()
-
-
 # --- The cases ---
-
-OPENSSH_PIPE = "\\\\.\\pipe\\lanyard-test-agent"
-WINDOW_CASES = {
-    # Served.
-    "plain": True, "small-map": True, "any-name": True, "sign-extended": True, "size-4": True,
-    # Answered with a failure.
-    "beyond-map": FAILURE, "huge-length": FAILURE, "zero-length": FAILURE, "size-4-beyond": FAILURE,
-    # Not touched.
-    "wrong-dwdata": "refused", "no-nul": "refused", "nul-within": "refused", "no-data": "refused", "no-map": "refused",
-    "null-owner": "refused", "foreign-owner": "refused",
-}
-
-
-def window_case(name, wanted):
-    expect(agentcli("window-case", name, LIST), AGENT.ask(LIST).split() if wanted is True else wanted.split())
-
 
 def reply_sizes():
     size = lambda n: "f0" + struct.pack(">I", n).hex()
@@ -337,38 +124,14 @@ def while_one_waits():
 
 def many(*client):
     expect(agentcli(*client[:-1], "50", client[-1]), [AGENT.ask(client[-1])] * 50)
-    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
-
-
-def many_over_cygwin(path):
-    with_all = [cygwin_client(path) for _ in range(50)]
-    wanted = AGENT.ask(SIGN[0])
-    for connection in with_all:
-        connection.sendall(frame(bytes.fromhex(SIGN[0])))
-    for connection in with_all:
-        expect(receive(connection, struct.unpack(">I", receive(connection, 4))[0]).hex(), wanted)
-        connection.close()
-    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
-
-
-def stalled_pipe():
-    stalled = [subprocess.Popen(["wine", AGENTCLI, "pipe-stall", PAGEANT_PIPE], env=ENV, stdout=subprocess.PIPE) for _ in range(3)]
-    try:
-        for process in stalled:
-            expect(process.stdout.readline().strip(), b"stalled")
-        list_and_sign("pipe", PAGEANT_PIPE)
-    finally:
-        for process in stalled:
-            process.kill()
-            process.wait()
-    wait_until(lambda: AGENT.open_now == 0, "the connections of clients that are gone closed")
+    AGENT.none_open()
 
 
 def hostile_cygwin(path):
     with cygwin_client(path, hold="wrong") as wrong:
         expect(wrong.recv(100), b"", "the answer to a wrong secret")
     silent = [cygwin_client(path, hold="silent") for _ in range(20)]
-    expect(over_cygwin(path, [LIST, *SIGN]), [AGENT.ask(request) for request in (LIST, *SIGN)], "beside 20 silent ones")
+    expect(over_cygwin(path, [LIST, *SIGN]), AGENT.answers((LIST, *SIGN)), "beside 20 silent ones")
     expect(over_cygwin(path, [LIST], pieces=1), [AGENT.ask(LIST)], "byte by byte")
     start = time.monotonic()
     for connection in silent:
@@ -385,6 +148,12 @@ def hostile_cygwin(path):
     expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
 
 
+def crowd(path):
+    AGENT.crowd(path)
+    AGENT.none_open()
+    expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
+
+
 def half_closed(path):
     """The client says all at once and closes its half: it has its answers all the same."""
     with cygwin_client(path) as connection:
@@ -392,62 +161,8 @@ def half_closed(path):
         connection.shutdown(socket.SHUT_WR)
         wanted = AGENT.ask(LIST)
         for _ in range(3):
-            expect(receive(connection, struct.unpack(">I", receive(connection, 4))[0]).hex(), wanted)
+            expect(receive_reply(connection), wanted)
         expect(connection.recv(1), b"", "the end")
-
-
-def file_of_the_user(path):
-    state, descriptor = agentcli("file-security", windows_path(path))
-    try:  # where Wine keeps the attribute
-        os.setxattr(FOLDER, "user.lanyard", b"1")
-        expect(state, "system", "its attribute")
-    except OSError:
-        print(f"# {FOLDER} has no extended attributes: the SYSTEM attribute was not looked at")
-    # Wine keeps ACLs as a mode, gives the group what the user has, and shows every mode with SYSTEM's rights.
-    found = re.fullmatch(r"O:(\S+?)(?:G:\S+?)?D:\w*(?:\(A;;FA;;;SY\))?\(A;;FA;;;(\S+?)\)", descriptor)
-    if not found or found.group(1) != found.group(2) or os.stat(path).st_mode & 0o007:
-        raise AssertionError(f"others than its owner have rights to the file: {descriptor}, {os.stat(path).st_mode:o}")
-
-
-def pipe_of_the_user(path):
-    descriptor = agentcli("pipe-security", path)[0]
-    found = re.fullmatch(r"O:(\S+?)(?:G:\S+?)?D:P?\(D;;\w+;;;NU\)\(A;;\w+;;;(\S+?)\)", descriptor)
-    if not found or found.group(1) != found.group(2):
-        raise AssertionError(f"others than the user have rights to the pipe, or the network has: {descriptor}")
-
-
-def crowd_of_clients(path):
-    """No more than 256 at once; the rest are closed, and those who are there are served."""
-    there = []
-    try:
-        for _ in range(300):
-            try:
-                there.append(cygwin_client(path))
-            except (EOFError, OSError):
-                pass
-        expect(len(there), 256, "clients at once")
-        there[255].sendall(frame(b"\x0b"))
-        expect(receive(there[255], 4), frame(bytes.fromhex(AGENT.ask(LIST)))[:4])
-    finally:
-        for connection in there:
-            connection.close()
-    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
-    expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
-
-
-def refused_start(words, *options, status=4):
-    done = run("wine", BRIDGE, *options)
-    text = done.stderr.decode()
-    if done.returncode != status or words not in text:
-        raise AssertionError(f"status {done.returncode}: {text}")
-
-
-def shipped(path):
-    if MARKER in open(BRIDGE, "rb").read() or MARKER not in open(BRIDGE_FOR_WINE, "rb").read():
-        raise AssertionError("what only Wine needs is in the program that is shipped (or the mark of it is gone)")
-    libraries = {name.lower() for name in re.findall(r"DLL Name: (\S+)", run("x86_64-w64-mingw32-objdump", "-p", BRIDGE).stdout.decode())}
-    expect(sorted(libraries - {"advapi32.dll", "bcrypt.dll", "crypt32.dll", "kernel32.dll", "msvcrt.dll", "secur32.dll", "user32.dll",
-                               "ws2_32.dll"}), [], "other libraries than Windows' own")
 
 
 def served_by_the_shipped():
@@ -455,56 +170,58 @@ def served_by_the_shipped():
     cygwin = os.path.join(FOLDER, "bridge.cygwin")
     with open(cygwin, "w", encoding="ascii") as file:  # a listener that is gone left it; port 1 has none
         file.write("!<socket >1 s 00000001-00000002-00000003-00000004\0")
-    BRIDGE_NOW = Bridge(BRIDGE, "--agent", windows_path(AGENT.file), "--pageant", "--openssh", OPENSSH_PIPE, "--cygwin",
+    BRIDGE_NOW = Program(BRIDGE, "-v", "--agent", windows_path(AGENT.file), "--pageant", "--openssh", TEST_PIPE, "--cygwin",
                         windows_path(cygwin))
-    case("window", lambda: list_and_sign("window"))
-    case("pageant-pipe", lambda: list_and_sign("pipe", PAGEANT_PIPE))
-    case("openssh-pipe", lambda: list_and_sign("pipe", OPENSSH_PIPE))
-    case("cygwin", lambda: expect(over_cygwin(cygwin, [LIST, *SIGN]), [AGENT.ask(request) for request in (LIST, *SIGN)]))
-    case("cygwin-ssh2", lambda: expect(node("ssh2-agent.js", "CygwinAgent", cygwin, *SIGN), [AGENT.ask(r) for r in (LIST, *SIGN)]))
+    case("window", lambda: AGENT.list_and_sign("window"))
+    case("pageant-pipe", lambda: AGENT.list_and_sign("pipe", PAGEANT_PIPE))
+    case("openssh-pipe", lambda: AGENT.list_and_sign("pipe", TEST_PIPE))
+    case("cygwin", lambda: expect(over_cygwin(cygwin, [LIST, *SIGN]), AGENT.answers((LIST, *SIGN))))
+    case("cygwin-ssh2", lambda: expect(node("ssh2-agent.js", "CygwinAgent", cygwin, *SIGN), AGENT.answers((LIST, *SIGN))))
     case("cygwin-file", lambda: file_of_the_user(cygwin))
-    for name, wanted in WINDOW_CASES.items():
-        case(f"window-{name}", lambda name=name, wanted=wanted: window_case(name, wanted))
+    for name, wanted in {**WINDOW_CASES, "size-4": True}.items():
+        case(f"window-{name}", lambda name=name, wanted=wanted: AGENT.window_case(name, wanted))
     case("reply-sizes", reply_sizes)
     case("window-while-one-waits", while_one_waits)
     case("window-50", lambda: many("window-many", SIGN[0]))
     case("pipe-50", lambda: many("pipe-many", PAGEANT_PIPE, SIGN[0]))
-    case("openssh-pipe-50", lambda: many("pipe-many", OPENSSH_PIPE, LIST))
-    case("cygwin-50", lambda: many_over_cygwin(cygwin))
-    case("pipe-stalled", stalled_pipe)
+    case("openssh-pipe-50", lambda: many("pipe-many", TEST_PIPE, LIST))
+    case("cygwin-50", lambda: AGENT.many_over_cygwin(cygwin, SIGN[0]))
+    case("cygwin-50-closed", AGENT.none_open)
+    case("pipe-stalled", lambda: AGENT.stalled_pipe(PAGEANT_PIPE))
+    case("pipe-stalled-closed", AGENT.none_open)
     case("cygwin-hostile", lambda: hostile_cygwin(cygwin))
-    case("cygwin-crowd", lambda: crowd_of_clients(cygwin))
-    case("pipe-security", lambda: [pipe_of_the_user(path) for path in (PAGEANT_PIPE, OPENSSH_PIPE)])
+    case("cygwin-crowd", lambda: crowd(cygwin))
+    case("pipe-security", lambda: [pipe_of_the_user(path) for path in (PAGEANT_PIPE, TEST_PIPE)])
     case("cygwin-half-closed", lambda: half_closed(cygwin))
-    case("second-pageant", lambda: refused_start("another Pageant", "--agent", windows_path(AGENT.file)))
-    case("second-cygwin", lambda: refused_start("another agent", "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin)))
-    case("foreign-file", lambda: refused_start("left alone", "--agent", "x", "--cygwin", windows_path(os.path.join(FOLDER, "rsa.pub"))))
-    case("still-there", lambda: list_and_sign("window"))
+    case("second-pageant", lambda: refused_start(BRIDGE, "another Pageant", "--agent", windows_path(AGENT.file)))
+    case("second-cygwin", lambda: refused_start(BRIDGE, "another agent", "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin)))
+    case("foreign-file", lambda: refused_start(BRIDGE, "left alone", "--agent", "x", "--cygwin", windows_path(os.path.join(FOLDER, "rsa.pub"))))
+    case("still-there", lambda: AGENT.list_and_sign("window"))
 
     status = BRIDGE_NOW.stop()
 
-    def end():
+    def ended():
         expect(status, 0, "its status")
         if os.path.exists(cygwin):
             raise AssertionError("the socket file is still there")
-    case("end", end)
+    case("end", ended)
 
 
 def served_by_a_command():
     command = f"{windows_path(AGENTCLI)} relay {windows_path(AGENT.file)}"
-    bridge = Bridge(BRIDGE, "--command", command, "--pageant", "--openssh", OPENSSH_PIPE)
+    bridge = Program(BRIDGE, "-v", "--command", command, "--pageant", "--openssh", TEST_PIPE)
     try:
-        case("command-window", lambda: list_and_sign("window"))
-        case("command-pipe", lambda: list_and_sign("pipe", OPENSSH_PIPE))
-        case("command-pipe-10", lambda: expect(agentcli("pipe-many", OPENSSH_PIPE, "10", SIGN[1]), [AGENT.ask(SIGN[1])] * 10))
-        case("command-ends", lambda: wait_until(lambda: AGENT.open_now == 0, "the commands ended with their clients"))
+        case("command-window", lambda: AGENT.list_and_sign("window"))
+        case("command-pipe", lambda: AGENT.list_and_sign("pipe", TEST_PIPE))
+        case("command-pipe-10", lambda: expect(agentcli("pipe-many", TEST_PIPE, "10", SIGN[1]), [AGENT.ask(SIGN[1])] * 10))
+        case("command-ends", lambda: AGENT.none_open("the commands ended with their clients"))
     finally:
         bridge.stop()
 
 
 def without_an_agent(name, words, *options):
     """The window fails, the pipe closes, and the log says why."""
-    bridge = Bridge(BRIDGE, *options, "--pageant")
+    bridge = Program(BRIDGE, "-v", *options, "--pageant")
     try:
         expect(agentcli("window", LIST), [FAILURE], name)
         agentcli("pipe", PAGEANT_PIPE, LIST, fails=True)
@@ -525,23 +242,20 @@ def dead_agents():
 
 
 def served_to_others():
-    """ssh2's pagent.exe makes its map without a security descriptor. It ships for 32 bits, which this Wine does not run: its own
-    source, for 64."""
-    pagent = os.path.join(FOLDER, "pagent.exe")
-    source = os.path.join(TOP, "tests", "node_modules", "ssh2", "util", "pagent.c")
-    subprocess.run(["x86_64-w64-mingw32-gcc", "-w", "-O1", "-o", pagent, source], check=True)
+    """ssh2's pagent.exe, whose map has no owner."""
+    pagent = compile_pagent()
     ask = lambda: run("wine", pagent, "5", input=frame(bytes.fromhex(LIST)))
-    bridge = Bridge(BRIDGE, "--agent", windows_path(AGENT.file), "--pageant")
+    bridge = Program(BRIDGE, "-v", "--agent", windows_path(AGENT.file), "--pageant")
     try:
         case("pagent-shipped-refuses", lambda: expect(ask().returncode, 1))
     finally:
         bridge.stop()
-    bridge = Bridge(BRIDGE_FOR_WINE, "--agent", windows_path(AGENT.file), "--pageant")
+    bridge = Program(BRIDGE_FOR_WINE, "-v", "--agent", windows_path(AGENT.file), "--pageant")
     try:
         case("pagent", lambda: expect(ask().stdout[4:].hex(), AGENT.ask(LIST)))
-        case("pageant-ssh2", lambda: expect(node("ssh2-agent.js", "PageantAgent", pagent, *SIGN), [AGENT.ask(r) for r in (LIST, *SIGN)]))
-        case("pagent-window-null-owner", lambda: window_case("null-owner", True))
-        case("pagent-window-foreign-owner", lambda: window_case("foreign-owner", "refused"))
+        case("pageant-ssh2", lambda: expect(node("ssh2-agent.js", "PageantAgent", pagent, *SIGN), AGENT.answers((LIST, *SIGN))))
+        case("pagent-window-null-owner", lambda: AGENT.window_case("null-owner", True))
+        case("pagent-window-foreign-owner", lambda: AGENT.window_case("foreign-owner", "refused"))
     finally:
         bridge.stop()
 
@@ -559,7 +273,7 @@ def lanyards_own():
                        env={**ENV, "SSH_AUTH_SOCK": unix}, check=True, stderr=subprocess.DEVNULL)
         wanted = [ask_unix(unix, request) for request in (LIST, *SIGN)]
         expect(wanted[1:], [AGENT.ask(request) for request in SIGN], "lanyard-agent's signatures")
-        bridge = Bridge(BRIDGE, "--agent", windows_path(published), "--pageant", "--cygwin", windows_path(cygwin))
+        bridge = Program(BRIDGE, "-v", "--agent", windows_path(published), "--pageant", "--cygwin", windows_path(cygwin))
         case("own-window", lambda: expect(agentcli("window", LIST, *SIGN), wanted))
         case("own-pipe", lambda: expect(agentcli("pipe", PAGEANT_PIPE, LIST, *SIGN), wanted))
         case("own-pipe-50", lambda: expect(agentcli("pipe-many", PAGEANT_PIPE, "50", SIGN[0]), wanted[1:2] * 50))
@@ -581,9 +295,9 @@ def lanyards_own():
 def command_line():
     done = run("wine", BRIDGE, "--help")
     expect((done.returncode, b"--command" in done.stdout), (0, True), "--help")
-    refused_start("where is the agent", "--pageant", status=2)
-    refused_start("give one", "--agent", "x", "--command", "y", status=2)
-    refused_start("no arguments", "--agent", "x", "more", status=2)
+    refused_start(BRIDGE, "where is the agent", "--pageant", status=2)
+    refused_start(BRIDGE, "give one", "--agent", "x", "--command", "y", status=2)
+    refused_start(BRIDGE, "no arguments", "--agent", "x", "more", status=2)
 
 
 def base():
@@ -594,7 +308,7 @@ def base():
 def ended_by_ctrl_c():
     """A console's Ctrl-C (Wine makes it of SIGINT); and paths that are not ASCII."""
     cygwin = os.path.join(FOLDER, "brücke.cygwin")
-    bridge = Bridge(BRIDGE, "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin))
+    bridge = Program(BRIDGE, "-v", "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin))
     expect(over_cygwin(cygwin, [LIST]), [AGENT.ask(LIST)])
     expect(bridge.stop(), 0, "its status")
     if os.path.exists(cygwin):
@@ -602,16 +316,12 @@ def ended_by_ctrl_c():
 
 
 BRIDGE_NOW = None
-build()
-make_prefix()
-run("wineserver", "-k")  # of this prefix: what an interrupted run left
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-FOLDER = tempfile.mkdtemp(prefix="lanyard-wine-")
-AGENT = Agent(FOLDER)
+begin()
+AGENT = Agent()
 try:
-    SIGN = make_keys()
+    SIGN = AGENT.sign = make_keys()
     PAGEANT_PIPE = pageant_pipe()
-    case("nothing-for-wine-alone", lambda: shipped(BRIDGE))
+    case("nothing-for-wine-alone", lambda: shipped(BRIDGE, BRIDGE_FOR_WINE))
     case("base", base)
     case("command-line", command_line)
     case("ctrl-c", ended_by_ctrl_c)
@@ -622,6 +332,5 @@ try:
     served_to_others()
 finally:
     AGENT.stop()
-    run("wineserver", "-k")  # of this prefix
-    shutil.rmtree(FOLDER, ignore_errors=True)
-sys.exit(failed)
+    end()
+sys.exit(bool(FAILED))

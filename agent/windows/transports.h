@@ -1,9 +1,8 @@
-/* lanyard-agent-bridge: gives the clients of Windows (PuTTY, WinSCP, FileZilla, Windows' ssh) an agent that
- * runs elsewhere. Each client has a thread and a connection of its own to the agent, because what an agent
- * knows of a connection (where it was forwarded to) must not pass to another client. Win32 alone: no OpenSSL,
- * no GLib. */
-#ifndef BRIDGE_H
-#define BRIDGE_H
+/* The transports of Windows: Pageant's window and named pipe, the named pipe of Windows' ssh, Cygwin's
+ * sockets. Each client has a thread of its own, which calls whoever answers: lanyard-agent-bridge an agent
+ * elsewhere (upstream.h), lanyard-agent its engine (engine.h). Win32 alone. */
+#ifndef WINDOWS_TRANSPORTS_H
+#define WINDOWS_TRANSPORTS_H
 
 #include <winsock2.h>
 #include <windows.h>
@@ -45,23 +44,17 @@ bool stream_write(const Stream *stream, LyBytes bytes, uint64_t deadline_ms);
 /* Carries bytes both ways until the agent ends, or shortly after the client has. */
 void stream_relay(const Stream *client, Stream *agent);
 
-/* --- upstream.c: the agent --- */
+/* One read or write under way, for whoever waits for more than that. */
+typedef struct Transfer {
+    OVERLAPPED overlapped; /* hEvent, a manual-reset event, is the caller's; it is set at the end */
+    const Stream *stream;
+    bool writes, pending;
+} Transfer;
 
-/* Where the agent is: a file or a command line. */
-typedef struct Upstream {
-    const char *path;    /* of a Cygwin socket file or an AF_UNIX socket (told by what it holds), or NULL */
-    const char *command; /* its standard input and output are the agent's connection */
-} Upstream;
-
-bool upstream_connect(const Upstream *upstream, Stream *stream, LyError *error);
-/* One request and its reply (type and contents) over a connection of its own, which the caller closes in
- * either case: that can take a while. */
-bool upstream_ask(const Upstream *upstream, LyBytes request, LyBuf *reply, Stream *stream, LyError *error);
-
-/* --- cygwin-socket.c --- */
-
-/* Connects to what a Cygwin socket file names, handshake included. */
-bool cygwin_connect(LyBytes file_text, Stream *stream, LyError *error);
+/* False: it failed at once. */
+bool transfer_begin(Transfer *transfer, uint8_t *data, size_t len);
+/* How many bytes went; 0: it failed, or the other side has closed. Its memory is free again afterwards. */
+size_t transfer_end(Transfer *transfer, bool cancel);
 
 /* --- user.c: who may --- */
 
@@ -82,32 +75,66 @@ bool null_owner_is_ours(void);
 
 /* --- shared.c and the transports --- */
 
-typedef struct Bridge {
-    Upstream upstream;
-    User user;
+typedef struct Transports Transports;
+
+/* What Windows tells of a client. */
+typedef struct Peer {
+    const char *transport; /* "pipe", "pageant-pipe", "pageant-window", "cygwin" */
+    int64_t pid;           /* 0: unknown */
+    bool claimed;          /* the client says so itself */
+} Peer;
+
+struct Transports {
+    /* Answers a client until it or the agent has ended, in the client's thread. The stream stays the
+     * caller's. */
+    void (*serve)(Transports *transports, const Stream *client, const Peer *peer);
+    /* Answers one request (type and contents) of the window's, in a thread of its own. False: with nothing.
+     * *behind is STREAM_NONE, or is made what the caller closes once the client has its reply, which can take
+     * a while. */
+    bool (*ask)(Transports *transports, LyBytes request, const Peer *peer, LyBuf *reply, Stream *behind,
+                LyError *error);
+    void *owner; /* theirs */
     LyLog log;
+    User user;
     HANDLE stop;                       /* an event: the program is to end */
     volatile LONG clients, handshakes; /* at this moment */
-} Bridge;
+};
+
+typedef struct TransportsOptions {
+    bool pageant;
+    const char *const *openssh,
+        *const *cygwin; /* names of pipes, with or without \\.\pipe\; paths of socket files */
+    size_t openssh_count, cygwin_count;
+} TransportsOptions;
+
+/* Learns who the user is, makes `stop`, which Ctrl-C, the end of the session and the window's end set, and
+ * starts what the options name. */
+bool transports_start(Transports *transports, const TransportsOptions *options, LyError *error);
+/* Deletes the socket files. */
+void transports_end(const TransportsOptions *options);
 
 /* Counts one more of `counter` unless `most` are there. */
-bool bridge_enter(volatile LONG *counter, LONG most);
-void bridge_leave(volatile LONG *counter);
+bool transports_enter(volatile LONG *counter, LONG most);
+void transports_leave(volatile LONG *counter);
 /* Starts a thread with a small stack; false: it was not started, and `argument` is still the caller's. */
-bool bridge_thread(DWORD(WINAPI *run)(void *), void *argument);
+bool transports_thread(DWORD(WINAPI *run)(void *), void *argument);
 /* Sets LY_ERROR_IO with Windows' own words for `code` (GetLastError). Returns false. */
 bool windows_error(LyError *error, DWORD code, const char *format, ...) LY_PRINTF(3, 4);
 
 /* window.c: owns the window "Pageant"; fails when another Pageant has it. */
-bool window_start(Bridge *bridge, LyError *error);
+bool window_start(Transports *transports, LyError *error);
 
-/* pipe.c: serves \\.\pipe\NAME. */
-bool pipe_start(Bridge *bridge, const char *path, LyError *error);
+#define PIPES "\\\\.\\pipe\\"
+
+/* pipe.c: serves the pipe PATH as the transport of that name. */
+bool pipe_start(Transports *transports, const char *path, const char *transport, LyError *error);
 /* The name under which PuTTY looks for this user's Pageant. */
 bool pipe_pageant_name(LyBuf *path, LyError *error);
 
 /* cygwin-socket.c: listens on loopback and publishes `path`, which the caller deletes at the end. A file of a
  * listener that is gone is replaced. */
-bool cygwin_start(Bridge *bridge, const char *path, LyError *error);
+bool cygwin_start(Transports *transports, const char *path, LyError *error);
+/* As a client: connects to what a Cygwin socket file names, handshake included. */
+bool cygwin_connect(LyBytes file_text, Stream *stream, LyError *error);
 
 #endif
