@@ -337,7 +337,7 @@ static void test_cancel(void)
 {
     SRig self;
     start(&self);
-    char *local = g_build_filename(self.dir, "local", NULL);
+    char *local = g_build_filename(self.dir, "local", NULL), *back = g_build_filename(self.dir, "back", NULL);
     GBytes *bytes = g_bytes_new_take(pattern(4 << 20), 4 << 20);
     g_assert_true(g_file_set_contents(local, g_bytes_get_data(bytes, NULL), 4 << 20, NULL));
     CALL(&self, mkdir_parents, "t/u/v", 0755);
@@ -363,7 +363,7 @@ static void test_cancel(void)
                 ly_gsftp_write_file_async(self.sftp, "other", bytes, 0600, cancellable, keep_result, &result);
                 break;
             case 4:
-                ly_gsftp_get_async(self.sftp, "local", "/dev/null", NULL, NULL, NULL, cancellable, keep_result,
+                ly_gsftp_get_async(self.sftp, "local", back, NULL, NULL, NULL, cancellable, keep_result,
                                    &result);
                 break;
             case 5:
@@ -397,6 +397,7 @@ static void test_cancel(void)
     g_assert_true(ly_gsftp_attrs_finish(self.sftp, self.result, &attrs, &self.error));
     g_bytes_unref(bytes);
     g_free(local);
+    g_free(back);
     finish(&self);
 }
 
@@ -467,9 +468,13 @@ static void test_no_server(void)
     LySftpOptions options = {.server = "/nonexistent/sftp-server"};
     start(&self);
     ly_gsftp_open_async(self.rig.client, &options, NULL, keep_result, &self.result);
+    ITERATE_UNTIL(self.rig.served);
+    ly_gchannel_exit_status(self.rig.served, 127);
+    g_assert_true(g_io_stream_close(G_IO_STREAM(self.rig.served), NULL, NULL));
     ITERATE_UNTIL(self.result);
     g_assert_null(ly_gsftp_open_finish(self.rig.client, self.result, &self.error));
-    g_assert_cmpint(self.error->domain, ==, LY_GERROR);
+    g_assert_error(self.error, LY_GERROR, LY_ERROR_DISCONNECT);
+    g_assert_cmpstr(self.error->message, ==, "the SFTP server did not start, exit status 127 (it said nothing)");
     g_clear_error(&self.error);
     g_clear_object(&self.rig.served);
     finish(&self);
