@@ -7,15 +7,14 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "connection/forward.h"
 #include "connection/session-channel.h"
+#include "loop-run.h"
 #include "loop/drive.h"
 #include "loop/server.h"
 
-#define LIMIT_US ((uint64_t)30000000)
 #define TAGS_MAX 32
 
 typedef struct Rig Rig;
@@ -31,6 +30,7 @@ struct Rig {
     LyError client_error;
     /* What the client does; NULL: signs in with the password "secret", and as client_event below. */
     void (*on_userauth)(Rig *rig, const LyUserauthClientEvent *event);
+    void (*on_ready)(Rig *rig); /* may free the client */
     void (*on_event)(Rig *rig, const LyConnectionEvent *event);
     void (*on_transport)(Rig *rig, const LyTransportEvent *event);
     bool hold; /* nothing of what comes is given back to the window */
@@ -128,6 +128,8 @@ static inline void rig_event(void *user, const LySessionEvent *event)
         break;
     case LY_SESSION_READY:
         rig->ready = true;
+        if (rig->on_ready)
+            rig->on_ready(rig);
         break;
     case LY_SESSION_CONNECTION:
         (rig->on_event ? rig->on_event : client_event)(rig, &event->connection);
@@ -181,7 +183,7 @@ static inline void rig_start(Rig *rig)
 {
     int pair[2];
     LyError error;
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), ==, 0);
+    socket_pair(pair);
     LyServerPeer peer = {.address = "192.0.2.1", .port = 1, .local_address = "192.0.2.2", .local_port = 22};
     rig->server =
         ly_server_new(rig->loop, &rig->options, ly_carrier_new_fds(rig->loop, pair[0], pair[0], NULL), &peer,
@@ -195,15 +197,6 @@ static inline void rig_start(Rig *rig)
         ly_drive_new(rig->loop, session, ly_carrier_new_fds(rig->loop, pair[1], pair[1], NULL), &events);
 }
 
-#define RUN_UNTIL(rig, condition)                                                                            \
-    do {                                                                                                     \
-        uint64_t limit_us = ly_loop_now_us((rig)->loop) + LIMIT_US;                                          \
-        while (!(condition)) {                                                                               \
-            g_assert_cmpuint(ly_loop_now_us((rig)->loop), <, limit_us);                                      \
-            ly_loop_run_once((rig)->loop, 100000);                                                           \
-        }                                                                                                    \
-    } while (0)
-
 /* func(rig) in a millisecond, from the loop. */
 static inline void rig_later(Rig *rig, void (*func)(void *user))
 {
@@ -216,10 +209,10 @@ static inline void rig_later(Rig *rig, void (*func)(void *user))
 static inline void rig_session(Rig *rig)
 {
     rig_start(rig);
-    RUN_UNTIL(rig, rig->ready);
+    RUN_UNTIL(rig->loop, rig->ready);
     g_assert_nonnull(ly_channel_open(client_connection(rig), LY_BYTES("session"), (LyBytes){0}, NULL));
     ly_drive_wake(rig->client);
-    RUN_UNTIL(rig, rig->channel);
+    RUN_UNTIL(rig->loop, rig->channel);
 }
 
 static inline void rig_clear(Rig *rig)
