@@ -40,7 +40,8 @@ char *question_text(LyCrypto *crypto, LyHash fingerprint_hash, const LyAgentEven
     if (event->type == LY_AGENT_CONFIRM)
         return ly_format("Allow use of key %s?\n%s", QUESTION_COMMENT(event->key), request);
     return ly_format("%sEnter passphrase for key %s\n%s\nPassphrase: ",
-                     event->attempt > 1 ? "Bad passphrase, try again.\n" : "", QUESTION_COMMENT(event->key), request);
+                     event->attempt > 1 ? "Bad passphrase, try again.\n" : "", QUESTION_COMMENT(event->key),
+                     request);
 }
 
 char *question_describe_use(const LyAgentEvent *event)

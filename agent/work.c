@@ -38,8 +38,8 @@ void work_run(void *data)
     if (work->encrypted.data) {
         LyKeyReadOptions options = {.have_passphrase = true, .passphrase = work->passphrase};
         work->key = ly_key_read(work->crypto, work->encrypted, &options, &work->error);
-    } else if (!ly_key_sign(work->key, ly_buf_bytes(&work->algorithm), ly_buf_bytes(&work->data), &work->result,
-                            &work->error)) {
+    } else if (!ly_key_sign(work->key, ly_buf_bytes(&work->algorithm), ly_buf_bytes(&work->data),
+                            &work->result, &work->error)) {
         ly_buf_clear(&work->result);
     }
 }

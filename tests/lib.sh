@@ -142,12 +142,12 @@ run_sshd() { # NAME [LINE...]: without lines, with the configuration that it had
     sshd_pid=$!
 }
 
-# start_server [ARGUMENT...]: core/examples/sshd, at a port of its choice unless -p names one. Sets $server and $port; it writes to
-# $dir/out and $dir/log.
+# start_server [ARGUMENT...]: core/examples/sshd (or $server_program), at a port of its choice unless -p names one. Sets $server and
+# $port; it writes to $dir/out and $dir/log.
 start_server() {
     : >"$dir/out"
     : >"$dir/log"
-    "$build/core/examples/sshd" -b 127.0.0.1 -p 0 "$@" >"$dir/out" 2>>"$dir/log" &
+    "${server_program:-$build/core/examples/sshd}" -b 127.0.0.1 -p 0 "$@" >"$dir/out" 2>>"$dir/log" &
     server=$!
     pids[server]=1
     wait_for 10 gone_or "$server" grep -q '^listening on' "$dir/out" || true
@@ -163,6 +163,20 @@ stop_server() {
     else
         not_ok "$1: ends at SIGTERM" "status $status: $(head -n 40 "$dir/said")"
     fi
+}
+
+# One of several servers at a time: "start_server_in NAME [ARGUMENT...]" has its files in $dir/NAME, and sets $port_NAME; then
+# "stop_server_in NAME".
+start_server_in() {
+    local name=$1
+    mkdir -p "$dir/$name"
+    dir=$dir/$name start_server "${@:2}"
+    printf -v "port_$name" %s "$port"
+    printf -v "server_$name" %s "$server"
+}
+stop_server_in() {
+    local pid=server_$1
+    server=${!pid} dir=$dir/$1 stop_server "$1"
 }
 
 # start_ssh_agent SOCKET: OpenSSH's. Sets $ssh_agent.

@@ -1,5 +1,5 @@
-/* The engine's questions on Windows: by the program that SSH_ASKPASS names, else by a dialog; one after another, in a
- * thread of their own. */
+/* The engine's questions on Windows: by the program that SSH_ASKPASS names, else by a dialog; one after
+ * another, in a thread of their own. */
 #ifndef WINDOWS_ASK_H
 #define WINDOWS_ASK_H
 
@@ -25,8 +25,9 @@ void asker_event(Asker *asker, const LyAgentEvent *event);
 /* Under the lock: the question is not asked any more; its dialog closes. */
 void asker_withdraw(Asker *asker, uint64_t id);
 
-/* Puts a question to a person until it is answered or `cancel` (NULL: never) is set. What was typed, in secret memory;
- * for `confirm` "yes" or "no". NULL: given up, cancelled, or nobody can be asked, which *why says then (else NULL). */
+/* Puts a question to a person until it is answered or `cancel` (NULL: never) is set. What was typed, in
+ * secret memory; for `confirm` "yes" or "no". NULL: given up, cancelled, or nobody can be asked, which *why
+ * says then (else NULL). */
 char *askpass(const char *text, bool confirm, HANDLE cancel, const char **why);
 /* Whether SSH_ASKPASS names a program that is to be used. `needed`: there is no terminal. */
 bool askpass_is_wanted(bool needed);

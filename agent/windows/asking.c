@@ -47,8 +47,8 @@ static char *ask_on_console(HANDLE input, HANDLE output, const char *prompt, boo
 
 static HANDLE open_console(const char *name)
 {
-    return CreateFileA(name, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0,
-                       NULL);
+    return CreateFileA(name, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                       OPEN_EXISTING, 0, NULL);
 }
 
 char *tool_question(Tool *tool, const char *prompt, bool echo, bool confirm)

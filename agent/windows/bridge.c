@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-
 enum { EXIT_USAGE = 2, EXIT_FAILED = 4 };
 
 /* --- Options --- */

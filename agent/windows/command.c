@@ -28,7 +28,8 @@ static bool child_pipe(bool child_reads, HANDLE *ours, HANDLE *childs)
 
 /* Starts it with these two handles and standard error; it inherits nothing else, because another thread's
  * child may be starting at the same moment. */
-static bool start(const char *program, const char *command, HANDLE childs_input, HANDLE childs_output, Stream *stream)
+static bool start(const char *program, const char *command, HANDLE childs_input, HANDLE childs_output,
+                  Stream *stream)
 {
     HANDLE standard_error = GetStdHandle(STD_ERROR_HANDLE), errors = NULL;
     if (standard_error && standard_error != INVALID_HANDLE_VALUE)
@@ -89,5 +90,6 @@ bool command_start(const char *program, const char *line, Stream *stream, LyErro
         return true;
     }
     stream_close(&made);
-    return windows_error(error, code, "cannot start \"%s\"", LY_PRINTABLE(ly_bytes_str(program ? program : line)));
+    return windows_error(error, code, "cannot start \"%s\"",
+                         LY_PRINTABLE(ly_bytes_str(program ? program : line)));
 }

@@ -131,7 +131,8 @@ static DWORD WINAPI serve_client(void *argument)
     if (welcomed)
         transports->serve(transports, &stream, &peer);
     else
-        ly_log(&transports->log, LY_LOG_INFO, "a client of the Cygwin socket did not know its secret in time");
+        ly_log(&transports->log, LY_LOG_INFO,
+               "a client of the Cygwin socket did not know its secret in time");
     stream_shutdown(&stream);
     stream_close(&stream);
     transports_leave(&transports->clients);

@@ -69,8 +69,9 @@ char *dialog(const char *text, bool confirm, HANDLE cancel, const char **why)
         *to++ = *text;
     }
     Dialog state = {.text = lines, .confirm = confirm, .answer = ly_secret_alloc(ANSWER_MAX)};
-    HWND window = CreateDialogParamA(GetModuleHandleA(NULL), MAKEINTRESOURCEA(confirm ? DIALOG_CONFIRM : DIALOG_ASK),
-                                     NULL, procedure, (LPARAM)&state);
+    HWND window =
+        CreateDialogParamA(GetModuleHandleA(NULL), MAKEINTRESOURCEA(confirm ? DIALOG_CONFIRM : DIALOG_ASK),
+                           NULL, procedure, (LPARAM)&state);
     *why = window ? NULL : "there is no desktop to show a dialog on";
     if (window) {
         run(window, &state, cancel);

@@ -202,9 +202,8 @@ static void take_turn(Conversation *conversation, Turn *turn, bool ended)
         work_free(work);
     }
     turn->receiving = ly_agent_client_is_receiving(client);
-    turn->over = !turn->more &&
-                 (ly_agent_client_is_closed(client) ||
-                  (ended && turn->input.len == 0 && ly_agent_client_pending(client) == 0));
+    turn->over = !turn->more && (ly_agent_client_is_closed(client) ||
+                                 (ended && turn->input.len == 0 && ly_agent_client_pending(client) == 0));
     leave(engine);
 }
 
@@ -222,8 +221,8 @@ static void converse(Conversation *conversation, const Stream *stream, Transfer 
         ly_buf_clear(&output);
         if (turn.more || turn.over)
             continue;
-        /* A read is under way whenever there is room, so that a client that goes is noticed at once and its questions
-         * are withdrawn. */
+        /* A read is under way whenever there is room, so that a client that goes is noticed at once and its
+         * questions are withdrawn. */
         bool end = false;
         if (!ended && !reading->pending && turn.input.len == 0 && turn.receiving)
             end = !transfer_begin(reading, data, PIECE);
@@ -274,7 +273,8 @@ bool engine_ask(Transports *transports, LyBytes request, const Peer *peer, LyBuf
         answer = ly_get_string(&reader);
         answered = !reader.failed;
     } while (!answered && !turn.over && GetTickCount64() < deadline_ms &&
-             WaitForSingleObject(conversation.ready, (DWORD)(deadline_ms - GetTickCount64())) == WAIT_OBJECT_0);
+             WaitForSingleObject(conversation.ready, (DWORD)(deadline_ms - GetTickCount64())) ==
+                 WAIT_OBJECT_0);
     ly_buf_add(reply, answer);
     end(&conversation);
     ly_cleanse(framed.data, framed.len);

@@ -1,5 +1,5 @@
-/* lanyard-agent on Windows: the engine behind the transports. One lock guards the engine; clients' threads take turns,
- * and each makes its own client's signatures outside it. */
+/* lanyard-agent on Windows: the engine behind the transports. One lock guards the engine; clients' threads
+ * take turns, and each makes its own client's signatures outside it. */
 #ifndef WINDOWS_ENGINE_H
 #define WINDOWS_ENGINE_H
 

@@ -91,8 +91,8 @@ static DWORD WINAPI serve_client(void *argument)
         peer.pid = pid;
     ly_free(client);
     transports->serve(transports, &stream, &peer);
-    /* What the client has not read yet would be lost otherwise. A client that does not read has its thread wait,
-     * which ends with it. */
+    /* What the client has not read yet would be lost otherwise. A client that does not read has its thread
+     * wait, which ends with it. */
     FlushFileBuffers(stream.input);
     DisconnectNamedPipe(stream.input);
     stream_close(&stream);

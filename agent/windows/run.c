@@ -85,8 +85,10 @@ int run_serve(Settings *settings, const char *name, char **command)
     Run run = {.settings = settings};
     LyError error;
     if (command[0]) {
-        fprintf(stderr, "%s: \"%s\" is no subcommand (--help lists them), and programs are not run by the agent here\n",
-                name, LY_PRINTABLE(ly_bytes_str(command[0])));
+        fprintf(
+            stderr,
+            "%s: \"%s\" is no subcommand (--help lists them), and programs are not run by the agent here\n",
+            name, LY_PRINTABLE(ly_bytes_str(command[0])));
         return 2;
     }
     run.journal = journal_new(name, true, settings->debug ? LY_LOG_DEBUG : LY_LOG_WARNING);

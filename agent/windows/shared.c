@@ -69,8 +69,8 @@ static BOOL WINAPI console_says_stop(DWORD why)
 static bool start_pageant(Transports *transports, LyError *error)
 {
     LY_AUTO(ly_buf_free) LyBuf path = {0};
-    if (!pipe_pageant_name(&path, error) || !pipe_start(transports, ly_buf_str(&path), "pageant-pipe", error) ||
-        !window_start(transports, error))
+    if (!pipe_pageant_name(&path, error) ||
+        !pipe_start(transports, ly_buf_str(&path), "pageant-pipe", error) || !window_start(transports, error))
         return false;
     ly_log(&transports->log, LY_LOG_INFO, "Pageant's pipe is %s", ly_buf_str(&path));
     return true;

@@ -1,6 +1,6 @@
-/* The transports of Windows: Pageant's window and named pipe, the named pipe of Windows' ssh, Cygwin's sockets. Each
- * client has a thread of its own, which calls whoever answers: lanyard-agent-bridge an agent elsewhere
- * (upstream.h), lanyard-agent its engine (engine.h). Win32 alone. */
+/* The transports of Windows: Pageant's window and named pipe, the named pipe of Windows' ssh, Cygwin's
+ * sockets. Each client has a thread of its own, which calls whoever answers: lanyard-agent-bridge an agent
+ * elsewhere (upstream.h), lanyard-agent its engine (engine.h). Win32 alone. */
 #ifndef WINDOWS_TRANSPORTS_H
 #define WINDOWS_TRANSPORTS_H
 
@@ -85,10 +85,12 @@ typedef struct Peer {
 } Peer;
 
 struct Transports {
-    /* Answers a client until it or the agent has ended, in the client's thread. The stream stays the caller's. */
+    /* Answers a client until it or the agent has ended, in the client's thread. The stream stays the
+     * caller's. */
     void (*serve)(Transports *transports, const Stream *client, const Peer *peer);
-    /* Answers one request (type and contents) of the window's, in a thread of its own. False: with nothing. *behind is
-     * STREAM_NONE, or is made what the caller closes once the client has its reply, which can take a while. */
+    /* Answers one request (type and contents) of the window's, in a thread of its own. False: with nothing.
+     * *behind is STREAM_NONE, or is made what the caller closes once the client has its reply, which can take
+     * a while. */
     bool (*ask)(Transports *transports, LyBytes request, const Peer *peer, LyBuf *reply, Stream *behind,
                 LyError *error);
     void *owner; /* theirs */
@@ -100,12 +102,13 @@ struct Transports {
 
 typedef struct TransportsOptions {
     bool pageant;
-    const char *const *openssh, *const *cygwin; /* names of pipes, with or without \\.\pipe\; paths of socket files */
+    const char *const *openssh,
+        *const *cygwin; /* names of pipes, with or without \\.\pipe\; paths of socket files */
     size_t openssh_count, cygwin_count;
 } TransportsOptions;
 
-/* Learns who the user is, makes `stop`, which Ctrl-C, the end of the session and the window's end set, and starts what
- * the options name. */
+/* Learns who the user is, makes `stop`, which Ctrl-C, the end of the session and the window's end set, and
+ * starts what the options name. */
 bool transports_start(Transports *transports, const TransportsOptions *options, LyError *error);
 /* Deletes the socket files. */
 void transports_end(const TransportsOptions *options);

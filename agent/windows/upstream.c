@@ -9,6 +9,8 @@
 #include "base/wire.h"
 #include "command.h"
 
+enum { SHARING_TRIES = 20, SHARING_WAIT_MS = 20 }; /* for a file that is being written */
+
 /* As <afunix.h> has it, which older headers lack. */
 typedef struct UnixAddress {
     ADDRESS_FAMILY family;
@@ -56,9 +58,9 @@ static bool read_file(const char *path, uint8_t *text, DWORD room, DWORD *len, L
         if (code != ERROR_SHARING_VIOLATION && code != ERROR_ACCESS_DENIED && code != ERROR_FILE_NOT_FOUND &&
             code != ERROR_PATH_NOT_FOUND)
             return true;
-        if (code != ERROR_SHARING_VIOLATION || attempt == 20)
+        if (code != ERROR_SHARING_VIOLATION || attempt == SHARING_TRIES)
             return windows_error(error, code, "cannot read %s", LY_PRINTABLE(ly_bytes_str(path)));
-        Sleep(20);
+        Sleep(SHARING_WAIT_MS);
     }
 }
 
@@ -80,10 +82,11 @@ static bool may_answer(const User *user, HANDLE pipe, LyError *error)
 {
     PSID owner = NULL;
     PSECURITY_DESCRIPTOR descriptor = NULL;
-    bool system = GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
-                                  &descriptor) == ERROR_SUCCESS &&
-                  owner &&
-                  (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid));
+    bool system =
+        GetSecurityInfo(pipe, SE_KERNEL_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL,
+                        &descriptor) == ERROR_SUCCESS &&
+        owner &&
+        (IsWellKnownSid(owner, WinLocalSystemSid) || IsWellKnownSid(owner, WinBuiltinAdministratorsSid));
     LocalFree(descriptor);
     return system || user_owns(user, pipe, error);
 }
@@ -91,8 +94,9 @@ static bool may_answer(const User *user, HANDLE pipe, LyError *error)
 static bool connect_pipe(const char *path, const User *user, Stream *stream, LyError *error)
 {
     for (;;) {
-        HANDLE pipe = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
-                                  FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
+        HANDLE pipe =
+            CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
+                        FILE_FLAG_OVERLAPPED | SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION, NULL);
         if (pipe != INVALID_HANDLE_VALUE) {
             if (may_answer(user, pipe, error)) {
                 *stream = stream_of_pipe(pipe);
@@ -102,7 +106,8 @@ static bool connect_pipe(const char *path, const User *user, Stream *stream, LyE
             return ly_error_prefix(error, "the pipe %s is not used", LY_PRINTABLE(ly_bytes_str(path)));
         }
         if (GetLastError() != ERROR_PIPE_BUSY || !WaitNamedPipeA(path, CONNECT_WAIT_MS))
-            return windows_error(error, GetLastError(), "no agent answers at %s", LY_PRINTABLE(ly_bytes_str(path)));
+            return windows_error(error, GetLastError(), "no agent answers at %s",
+                                 LY_PRINTABLE(ly_bytes_str(path)));
     }
 }
 

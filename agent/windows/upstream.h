@@ -6,7 +6,8 @@
 
 /* Where the agent is: one of the two. */
 typedef struct Upstream {
-    const char *path; /* "pageant"; a named pipe; a Cygwin socket file or an AF_UNIX socket (told by what it holds) */
+    const char *
+        path; /* "pageant"; a named pipe; a Cygwin socket file or an AF_UNIX socket (told by what it holds) */
     const char *command; /* its standard input and output are the agent's connection */
 } Upstream;
 

@@ -112,7 +112,7 @@ bool ly_global_failure_received(LyConnection *connection, LyReader *reader, LyCo
 
 /* requests.c */
 void ly_asked_free(LyAskedRing *ring);
-/* What is owed leaves now: FAILURE for what the application did not answer. */
+/* Replies that wait behind others leave now, and FAILURE for those others. */
 void ly_channel_settle_replies(LyChannel *channel);
 void ly_keepalive_send(LyConnection *connection);
 

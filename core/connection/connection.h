@@ -98,9 +98,9 @@ size_t ly_channel_room(LyChannel *channel);
  * steps). */
 void ly_channel_consumed(LyChannel *channel, size_t len);
 void ly_channel_eof(LyChannel *channel);
-/* Sends CLOSE (once), and before it FAILURE to requests that were not answered; CLOSED comes when the peer's
- * arrived. What still arrives for the channel is dropped and not reported. Before OPENED: CLOSE leaves with
- * the confirmation, and CLOSED or OPEN_FAILED comes then. */
+/* Sends CLOSE (once), and before it the replies that wait behind others, which are FAILURE then; CLOSED comes
+ * when the peer's arrived. What still arrives for the channel is dropped and not reported. Before OPENED:
+ * CLOSE leaves with the confirmation, and CLOSED or OPEN_FAILED comes then. */
 void ly_channel_close(LyChannel *channel);
 /* A channel request; with want_reply a LY_CHANNEL_REPLY with this tag follows, or CLOSED. Nothing before
  * OPENED/accept or after close. */

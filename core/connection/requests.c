@@ -145,7 +145,10 @@ static void flush_channel_replies(LyChannel *channel)
 void ly_channel_settle_replies(LyChannel *channel)
 {
     LyOwedRing *ring = &channel->owed;
-    for (; ring->count; owed_pop(ring))
+    uint32_t count = ring->count; /* up to the last one that was answered */
+    while (count && ring->item[(ring->head + count - 1) % ring->room] == LY_OWED_BY_APPLICATION)
+        count--;
+    for (; count; count--, owed_pop(ring))
         send_channel_reply(channel, ring->item[ring->head] == LY_OWED_SUCCESS);
 }
 

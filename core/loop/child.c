@@ -129,13 +129,18 @@ static int spawn(pid_t *pid, const LyChildOptions *options, const Ends *ends)
 #endif
     if (!failed && options->directory)
         failed = posix_spawn_file_actions_addchdir_np(&actions, options->directory);
-    /* Blocked signals and an ignored SIGPIPE are this program's way of working, not to be inherited. */
-    sigset_t none, pipe_only;
+    /* Blocked signals and an ignored SIGPIPE are this program's way of working, not to be inherited. Nor is, in
+     * a session of its own, what the shell ignores for a program that it starts in the background: there it
+     * would keep a program on a channel from being interrupted. */
+    static const int of_terminals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    sigset_t none, ours;
     sigemptyset(&none);
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGPIPE);
+    for (size_t i = 0; options->new_session && i < LY_COUNT(of_terminals); i++)
+        sigaddset(&ours, of_terminals[i]);
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &pipe_only);
+    posix_spawnattr_setsigdefault(&attributes, &ours);
     posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                   (options->new_session ? POSIX_SPAWN_SETSID : 0)));
     if (!failed)

@@ -54,7 +54,7 @@ typedef struct LyChildOptions {
     const char *directory;   /* NULL: ours */
     int fds[3];       /* stdin, stdout, stderr for the child: a descriptor (kept open here), LY_CHILD_PIPE,
                          LY_CHILD_NULL, LY_CHILD_INHERIT */
-    bool new_session; /* setsid */
+    bool new_session; /* setsid, and HUP, INT, QUIT and TERM not ignored, whatever is here */
     const char *terminal; /* the path of a terminal that becomes 0, 1 and 2 in place of `fds`, and with
                              new_session the controlling terminal; NULL: none */
 } LyChildOptions;

@@ -243,6 +243,8 @@ static void started(LyProgram *program)
         return;
     }
     program->starting = false;
+    if (!program->channel) /* nor is the client any more */
+        return;
     if (program->wants_eof)
         ly_channel_eof(program->channel);
     else if (program->wants_room)

@@ -23,17 +23,17 @@ static size_t sink_write(void *user, const LyBytes *parts, size_t count)
     return channel->channel ? ly_channel_send(channel->channel, parts, count) : 0;
 }
 
-/* The clients that send SYMLINK's arguments as OpenSSH does. */
+/* Who sends SYMLINK's arguments as OpenSSH does: some clients always, and whoever goes by the server's name (npm
+ * ssh2, libssh, AsyncSSH, WinSCP) to a server that calls itself OpenSSH. */
 static bool has_openssh_order(LyServer *server)
 {
-    static const char *const idents[] = {"OpenSSH", "Lanyard",   "dropbear", "PuTTY",
-                                         "WinSCP",  "FileZilla", "libssh"};
+    static const char *const idents[] = {"OpenSSH", "Lanyard", "dropbear", "PuTTY", "FileZilla", "paramiko"};
     LyBytes ident = ly_transport_peer_ident(ly_session_transport(ly_drive_session(server->drive)));
     ident = ly_bytes_slice(ident, strlen("SSH-2.0-"), ident.len);
     for (size_t i = 0; i < LY_COUNT(idents); i++)
         if (ly_bytes_starts_with(ident, idents[i]))
             return true;
-    return false;
+    return ly_bytes_starts_with(ly_bytes_str(server->options->session.transport.ident), "OpenSSH");
 }
 
 static void finish(LyServerChannel *channel, int wait_status)

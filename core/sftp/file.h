@@ -31,7 +31,9 @@ typedef struct LySftpReaderOptions {
     /* The file's next bytes; they are the caller's to look at until ly_sftp_reader_consumed gave as many back
      * (in the same call or any later one). */
     void (*data)(void *user, LyBytes data);
-    LySftpFileDone done; /* once, after all data was consumed, or at the first error */
+    /* Once, after all data was consumed, or at the first error; with a `handle` also from within
+     * ly_sftp_reader_consumed. */
+    LySftpFileDone done;
     void *user;
 } LySftpReaderOptions;
 /* NULL: the client is closed, or a path is too long. */
@@ -46,18 +48,22 @@ typedef struct LySftpWriter LySftpWriter;
 typedef struct LySftpWriterOptions {
     LyBytes path;    /* opened and closed by the writer with `pflags`; or */
     LyBytes handle;  /* an open one, which stays open */
-    uint32_t pflags; /* 0: WRITE, CREAT, TRUNC */
+    uint32_t pflags; /* 0: WRITE, CREAT, TRUNC. With APPEND `start` is not looked at: FSTAT tells */
     uint32_t mode;   /* permissions of a file that OPEN makes; UINT32_MAX: the server's default */
     uint64_t start;  /* where the first byte goes */
     uint32_t chunk;  /* bytes of one WRITE; 0: as LySftpLimits, at most 256 KiB */
     size_t behind;   /* bytes written and not yet acknowledged, at most; 0: 4 MiB */
     bool fsync;      /* fsync@openssh.com before the close, where the server has it */
     void (*writable)(void *user); /* room again after ly_sftp_writer_write took less than was offered */
-    LySftpFileDone done; /* once: all is written and closed after ly_sftp_writer_finish, or the first error */
+    /* Once: all is written and closed after ly_sftp_writer_finish, or the first error. With a `handle`, and
+     * when the client takes no more requests, also from within ly_sftp_writer_write and
+     * ly_sftp_writer_finish. */
+    LySftpFileDone done;
     void *user;
 } LySftpWriterOptions;
 LySftpWriter *ly_sftp_writer_new(LySftpClient *client, const LySftpWriterOptions *options);
-/* How many bytes were taken (copied). */
+/* How many bytes were taken (copied, or handed to the client's sink). Before the file is open it takes one
+ * chunk. Less than a chunk waits for more while other writes are under way. */
 size_t ly_sftp_writer_write(LySftpWriter *writer, LyBytes data);
 void ly_sftp_writer_finish(LySftpWriter *writer);
 void ly_sftp_writer_free(LySftpWriter *writer); /* as the reader's */

@@ -242,8 +242,9 @@ static bool init_received(LySftpServer *server, LyReader *reader)
     ly_put_u8(&packet, SSH_FXP_VERSION);
     ly_put_u32(&packet, 3);
     for (size_t i = 0; i < LY_COUNT(extensions); i++) {
-        if (!(server->options.backend.extensions & 1u << i))
-            continue;
+        const Row *row = find_row(SSH_FXP_EXTENDED, (int)i);
+        if (!(server->options.backend.extensions & 1u << i) || (row && server->denied >> (row - rows) & 1))
+            continue; /* what is denied is not offered: clients have other ways then */
         ly_put_cstring(&packet, extensions[i].wire);
         ly_put_cstring(&packet, extensions[i].version);
     }
@@ -265,7 +266,7 @@ static LyBytes get_path(LyReader *reader)
 {
     LyBytes path = ly_get_string(reader);
     /* A NUL would cut the path short wherever it becomes a C string. */
-    if (path.len > LY_SFTP_PATH_MAX || (path.len && memchr(path.data, 0, path.len)))
+    if (path.len > LY_SFTP_PATH_MAX || ly_bytes_has_nul(path))
         reader->failed = true;
     return path;
 }

@@ -730,6 +730,8 @@ int main(int argc, char **argv)
     signatures();
     config_texts();
     seeds_agent();
+    seeds_forward();
+    seeds_library();
     agent_replies();
     command_lines();
     transports();

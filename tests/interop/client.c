@@ -1,8 +1,12 @@
-/* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-n TIMES] [-e NAME=VALUE] [-t TERM] [-m] [-R]
- * [USER@]HOST COMMAND: what core/loop's client and programs do for an application with a mind of its own. The
- * attempts are made in the order of -k, -A and -w, whoever the host is. TIMES programs run at once; -t gives
- * them a terminal of 50 rows and 100 columns without echo; -m says no-more-sessions and tries one more; -R
- * waits for a key exchange of its own. What happens is printed a line each. */
+/* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-i ANSWER] [-H KEY] [-N PASSWORD] [-a] [-o NAME=VALUE]
+ * [-n TIMES] [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and
+ * programs do for an application with a mind of its own. The attempts are made in the order of -k (a key), -A
+ * (the agent), -w, -i (keyboard-interactive: to all prompts) and -H (hostbased, as me@here.example), whoever
+ * the host is; -N is the password in place of one that is too old. TIMES programs run at once; -b writes so
+ * many bytes to each and then EOF, and compares what comes back; -t gives them a terminal of 50 rows and 100
+ * columns without echo; -a forwards the agent; -m says no-more-sessions and tries one more; -R waits for a
+ * key exchange of its own. What happens is printed a line each. */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +17,7 @@
 #include "key/read.h"
 #include "loop/program.h"
 
-#define TIMES_MAX 64
+#define TIMES_MAX 256
 
 typedef struct Application {
     LyLoop *loop;
@@ -23,11 +27,15 @@ typedef struct Application {
     size_t attempt_count, next;
     LyProgramOptions program;
     unsigned times, running;
-    bool no_more, rekey, rekeyed, keys_told;
+    bool no_more, rekey, rekeyed, keys_told, input;
+    uint64_t input_len;
+    const char *answer, *new_password;
     struct Running {
         struct Application *application;
         LyProgram *program;
         unsigned number;
+        uint64_t sent, received;
+        bool differs;
     } programs[TIMES_MAX];
 } Application;
 
@@ -38,6 +46,37 @@ static void stop_if_done(Application *application)
 }
 
 /* --- programs --- */
+
+/* The byte of the input at this place. */
+static uint8_t pattern(uint64_t at)
+{
+    return (uint8_t)(at * 131 + (at >> 8) * 7 + (at >> 16));
+}
+
+static void write_input(void *user)
+{
+    struct Running *running = user;
+    uint8_t block[32768];
+    uint64_t left;
+    while ((left = running->application->input_len - running->sent) > 0) {
+        LyBytes part = ly_bytes(block, LY_MIN(left, sizeof block));
+        for (size_t i = 0; i < part.len; i++)
+            block[i] = pattern(running->sent + i);
+        size_t taken = ly_program_write(running->program, &part, 1);
+        running->sent += taken;
+        if (taken < part.len)
+            return;
+    }
+    ly_program_eof(running->program);
+}
+
+static void compare_input(struct Running *running, LyBytes data)
+{
+    ly_program_consumed(running->program, data.len);
+    for (size_t i = 0; i < data.len; i++)
+        running->differs |= data.data[i] != pattern(running->received + i);
+    running->received += data.len;
+}
 
 static void output(struct Running *running, const char *what, LyBytes data)
 {
@@ -50,7 +89,10 @@ static void output(struct Running *running, const char *what, LyBytes data)
 static void data(void *user, LyBytes bytes)
 {
     struct Running *running = user;
-    output(running, "out", bytes);
+    if (running->application->input)
+        compare_input(running, bytes);
+    else
+        output(running, "out", bytes);
 }
 
 static void stderr_data(void *user, LyBytes bytes)
@@ -61,12 +103,17 @@ static void stderr_data(void *user, LyBytes bytes)
 static void program_closed(void *user, const LyProgramEnd *end, const LyError *error)
 {
     struct Running *running = user;
+    if (running->application->input)
+        printf("%u %s %" PRIu64 "\n", running->number, running->differs ? "different" : "same",
+               running->received);
     if (error)
         printf("%u error: %s\n", running->number, error->message);
     else if (end->signalled)
         printf("%u signal %s\n", running->number, LY_PRINTABLE(end->signal));
-    else
+    else if (end->exited)
         printf("%u exit %u\n", running->number, end->status);
+    else
+        printf("%u closed\n", running->number);
     ly_program_free(running->program);
     running->program = NULL;
     running->application->running--;
@@ -79,6 +126,10 @@ static void run(Application *application)
     LyProgramEvents events = {
         .data = data, .stderr_data = stderr_data, .closed = program_closed, .user = running};
     LyError error;
+    if (application->input) {
+        events.started = write_input;
+        events.writable = write_input;
+    }
     running->application = application;
     running->number = application->running++;
     running->program = ly_program_new(application->client, &application->program, &events, &error);
@@ -141,6 +192,29 @@ static void next_attempt(void *user, const LyNextAttempt *next)
         ly_client_give_up(application->client);
 }
 
+/* The server's questions. */
+static void interactive(void *user, const LyUserauthClientEvent *request)
+{
+    Application *application = user;
+    LyBytes responses[16];
+    size_t count = LY_MIN(request->prompt_count, LY_COUNT(responses));
+    printf("asks %s|%s", LY_PRINTABLE(request->name), LY_PRINTABLE(request->text));
+    for (size_t i = 0; i < count; i++) {
+        printf("|%s%s", LY_PRINTABLE(request->prompts[i].text), request->prompts[i].echo ? "" : " hidden");
+        responses[i] = ly_bytes_str(application->answer);
+    }
+    printf("\n");
+    ly_client_respond(application->client, responses, count);
+}
+
+static void ask(void *user, const LyAsk *ask)
+{
+    Application *application = user;
+    printf("question %s\n", ask->text);
+    ly_client_answer(application->client,
+                     ask->kind == LY_ASK_NEW_PASSWORD ? application->new_password : NULL);
+}
+
 static void closed(void *user, const LyError *error, bool final)
 {
     Application *application = user;
@@ -175,16 +249,18 @@ int main(int argc, char **argv)
     LyBytes env[32];
     LyBuf modes = {0};
     LyPtyRequest pty = {.columns = 100, .rows = 50};
-    LyDestinationOptions options = {.config_file = "none",
-                                    .log = {.write = log_line, .level = LY_LOG_WARNING}};
+    const char *settings[32] = {NULL};
+    size_t setting_count = 0;
+    LyDestinationOptions options = {
+        .config_file = "none", .settings = settings, .log = {.write = log_line, .level = LY_LOG_WARNING}};
     int option;
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    application.crypto = options.crypto = ly_crypto_new(0, NULL);
+    application.crypto = options.crypto = ly_crypto_new(LY_CRYPTO_LEGACY, NULL);
     application.program.env = env;
     ly_put_terminal_mode(&modes, LY_TTY_ECHO, 0);
     ly_put_terminal_mode(&modes, LY_TTY_IUTF8, 1);
-    while ((option = getopt(argc, argv, "+p:k:Aw:n:e:t:mR")) != -1) {
+    while ((option = getopt(argc, argv, "+p:k:Aaw:i:H:N:o:n:b:e:t:mR")) != -1) {
         LyAttempt *attempt = &application.attempts[application.attempt_count];
         LyBytes *pair = &env[2 * application.program.env_count];
         switch (option) {
@@ -199,9 +275,35 @@ int main(int argc, char **argv)
             attempt->kind = LY_ATTEMPT_AGENT;
             application.attempt_count++;
             break;
+        case 'a':
+            application.program.agent = true;
+            break;
         case 'w':
             *attempt = (LyAttempt){.kind = LY_ATTEMPT_PASSWORD, .password = ly_bytes_str(optarg)};
             application.attempt_count++;
+            break;
+        case 'i':
+            attempt->kind = LY_ATTEMPT_KEYBOARD_INTERACTIVE;
+            application.answer = optarg;
+            application.attempt_count++;
+            break;
+        case 'H':
+            *attempt = (LyAttempt){.kind = LY_ATTEMPT_HOSTBASED,
+                                   .key = read_key(&application, optarg),
+                                   .local_host = LY_BYTES("here.example"),
+                                   .local_user = LY_BYTES("me")};
+            application.attempt_count++;
+            break;
+        case 'N':
+            application.new_password = optarg;
+            break;
+        case 'o':
+            if (setting_count + 1 < LY_COUNT(settings))
+                settings[setting_count++] = optarg;
+            break;
+        case 'b':
+            application.input = true;
+            application.input_len = strtoull(optarg, NULL, 10);
             break;
         case 'n':
             application.times = (unsigned)atoi(optarg);
@@ -246,6 +348,8 @@ int main(int argc, char **argv)
                              .host_key = host_key,
                              .host_keys = host_keys,
                              .next_attempt = next_attempt,
+                             .interactive = interactive,
+                             .ask = ask,
                              .user = &application};
     application.client = ly_client_new(application.loop, destination, &events);
     ly_loop_run(application.loop);

@@ -42,7 +42,12 @@ check 'defect 8: an agent, and a partial success' 'next first |next partial publ
 contains 'defect 8: the second key' '0 out: hello' "$(got)"
 run -p "$port_two" -A "$user@127.0.0.1" true
 contains 'defect 8: one is not enough' 'tried publickey (2 keys: not accepted, accepted, but not enough)' "$(got)"
+run -p "$port_all" -A -a "$user@127.0.0.1" 'for i in 1 2 3; do ssh-add -l | grep -c SHA256 & done; wait'
+check 'the agent is forwarded, to several at once' 3 "$(got | grep -c '0 out: 3$')"
 unset SSH_AUTH_SOCK
+run -p "$port_all" -k "$dir/first" -a "$user@127.0.0.1" 'ssh-add -l'
+contains 'without an agent the program runs all the same' 'log: agent forwarding: there is no agent' "$(got)"
+contains 'without an agent' '0 exit 2' "$(got)"
 run -p "$port_two" -k "$dir/first" -k "$dir/second" "$user@127.0.0.1" 'echo hello'
 contains 'two keys' '0 out: hello' "$(got)"
 

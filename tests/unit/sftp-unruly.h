@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <glib.h>
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -200,10 +202,14 @@ static inline void unruly_run(Unruly *unruly)
         ;
 }
 
+static inline int remove_one(const char *path, const struct stat *stat, int type, struct FTW *walk)
+{
+    return remove(path);
+}
+
 static inline void remove_local_tree(const char *path)
 {
-    char *argv[] = {(char *)"rm", (char *)"-rf", (char *)path, NULL};
-    g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+    g_assert_cmpint(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), ==, 0);
 }
 
 static inline void unruly_free(Unruly *unruly)

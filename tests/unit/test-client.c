@@ -501,6 +501,69 @@ static void test_interactive(void)
     }
 }
 
+/* --- freeing --- */
+
+static void free_client(Rig *rig)
+{
+    ly_client_free(rig->client);
+    rig->client = NULL;
+}
+
+static void free_in_host_key(void *user, LyKey *key)
+{
+    free_client(user);
+}
+
+static void free_in_next(void *user, const LyNextAttempt *next)
+{
+    free_client(user);
+}
+
+static void free_in_dialogue(void *user, const LyUserauthClientEvent *request)
+{
+    free_client(user);
+}
+
+static void free_in_ready(void *user)
+{
+    free_client(user);
+}
+
+static void free_in_transport(void *user, const LyTransportEvent *event)
+{
+    Rig *rig = user;
+    if (rig->client && event->type == (LyTransportEventType)rig->step)
+        free_client(rig);
+}
+
+static void free_in_ask(void *user, const LyAsk *ask)
+{
+    free_client(user);
+}
+
+static void test_free_anywhere(void)
+{
+    for (int where = 0; where < 7; where++) {
+        Rig rig;
+        rig_init(&rig);
+        LyAttempt attempt = {.kind = LY_ATTEMPT_KEYBOARD_INTERACTIVE, .submethods = LY_BYTES("otp")};
+        rig.authenticate = where == 2 || where == 6 ? interrogate : NULL;
+        rig.step = where == 4 ? LY_TRANSPORT_IDENT : LY_TRANSPORT_NEWKEYS;
+        rig.events.host_key = where == 0 ? free_in_host_key : accept_host_key;
+        rig.events.next_attempt = where == 1 ? free_in_next : NULL;
+        rig.events.interactive = where == 2 ? free_in_dialogue : NULL;
+        rig.events.ready = where == 3 ? free_in_ready : client_ready;
+        rig.events.transport = where == 4 || where == 5 ? free_in_transport : NULL;
+        rig.events.ask = where == 6 ? free_in_ask : NULL;
+        rig_start(&rig);
+        ly_client_set_attempts(rig.client, &attempt, 1);
+        RUN_UNTIL(rig.loop, rig.server_ended);
+        g_assert_null(rig.client);
+        g_assert_false(rig.closed);
+        rig_clear(&rig);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -517,5 +580,6 @@ int main(int argc, char **argv)
     g_test_add_func("/client/attempts/hostbased", test_hostbased);
     g_test_add_func("/client/attempts/password-change", test_password_change);
     g_test_add_func("/client/attempts/interactive", test_interactive);
+    g_test_add_func("/client/free-anywhere", test_free_anywhere);
     return g_test_run();
 }

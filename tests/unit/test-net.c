@@ -341,6 +341,18 @@ static void test_children(void)
     g_assert_cmpmem(out.data, out.len, "out\nerr\n", 8);
     RUN_UNTIL(loop, kid.ended);
 
+    /* What is ignored here does not keep a program in a session of its own from being interrupted. */
+    const char *interrupted[] = {"sh", "-c", "kill -INT $$; exit 3", NULL};
+    options = (LyChildOptions){.argv = interrupted,
+                               .fds = {LY_CHILD_NULL, LY_CHILD_INHERIT, LY_CHILD_INHERIT},
+                               .new_session = true};
+    void (*before)(int) = signal(SIGINT, SIG_IGN);
+    kid = (Kid){0};
+    kid.child = ly_child_new(loop, &options, kid_ended, &kid, NULL);
+    RUN_UNTIL(loop, kid.ended);
+    signal(SIGINT, before);
+    g_assert_true(WIFSIGNALED(kid.status) && WTERMSIG(kid.status) == SIGINT);
+
     /* Killed; not found; no such directory. */
     const char *sleeper[] = {"sleep", "100", NULL};
     options = (LyChildOptions){.argv = sleeper, .fds = {LY_CHILD_NULL, LY_CHILD_INHERIT, LY_CHILD_INHERIT}};

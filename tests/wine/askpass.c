@@ -1,5 +1,5 @@
-/* What SSH_ASKPASS names in the tests: says what $LANYARD_ASKPASS_ANSWER holds, and appends what it was asked to
- * $LANYARD_ASKPASS_ASKED. "yes" and "no" answer by the status too; "wait" never answers. */
+/* What SSH_ASKPASS names in the tests: says what $LANYARD_ASKPASS_ANSWER holds, and appends what it was asked
+ * to $LANYARD_ASKPASS_ASKED. "yes" and "no" answer by the status too; "wait" never answers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
