@@ -1,12 +1,10 @@
-/* library-client HOME PORT WORK ...: one work of tests/bench/library for a program on core/loop. The server is
- * at 127.0.0.1:PORT, HOME/user is the key. Prints the seconds from the first connection's sign-in to the end
- * of the work (sign-in: of all), or for `forward` the port and for `idle` "ready", and goes when stdin ends.
- *   sign-in KEX COUNT            connections one after the other, each until it is signed in
- *   get REMOTE LOCAL, put LOCAL REMOTE
- *   exec COMMAND                 output goes nowhere
- *   forward PORT                 -L of a free port
- *   channels COUNT AT_ONCE       commands `true`
- *   idle COUNT                   connections that stay */
+/* library-client HOME PORT WORK ...: one work of tests/bench/library for a program on core/loop. The server
+ * is at 127.0.0.1:PORT, HOME/user is the key. Prints the seconds from the first connection's sign-in to the
+ * end of the work (sign-in: of all), or for `forward` the port and for `idle` "ready", and goes when stdin
+ * ends. sign-in KEX COUNT            connections one after the other, each until it is signed in get REMOTE
+ * LOCAL, put LOCAL REMOTE exec COMMAND                 output goes nowhere forward PORT                 -L of
+ * a free port channels COUNT AT_ONCE       commands `true` idle COUNT                   connections that stay
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
