@@ -1,6 +1,6 @@
-/* glib PORT FOLDER: core/glib as a program uses it, against a real server at 127.0.0.1 whose user may sign in with the key
- * FOLDER/key and whose host key is in FOLDER/known_hosts. Prints "ok NAME" or "not ok NAME: why". FOLDER is the server's
- * too. */
+/* glib PORT FOLDER: core/glib as a program uses it, against a real server at 127.0.0.1 whose user may sign in
+ * with the key FOLDER/key and whose host key is in FOLDER/known_hosts. Prints "ok NAME" or "not ok NAME:
+ * why". FOLDER is the server's too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,8 +118,8 @@ static void test_splice(Test *test)
     gboolean good = FALSE;
     if (channel) {
         GIOStream *stream = G_IO_STREAM(channel);
-        g_output_stream_splice_async(g_io_stream_get_output_stream(stream), from, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, 0,
-                                     NULL, NULL, NULL);
+        g_output_stream_splice_async(g_io_stream_get_output_stream(stream), from,
+                                     G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, 0, NULL, NULL, NULL);
         g_output_stream_splice_async(to, g_io_stream_get_input_stream(stream), 0, 0, NULL, came, test);
         good = g_output_stream_splice_finish(to, await(test), &test->error) == (gssize)MUCH &&
                memcmp(g_memory_output_stream_get_data(G_MEMORY_OUTPUT_STREAM(to)), data, MUCH) == 0;
@@ -165,7 +165,8 @@ static void test_listen(Test *test)
     LyGListener *listener = ly_gclient_listen_finish(test->client, await(test), &test->error);
     if (listener) {
         g_signal_connect(listener, "channel", G_CALLBACK(visited), &visitor);
-        char *command = g_strdup_printf("exec bash -c 'echo visit >/dev/tcp/127.0.0.1/%u'", ly_glistener_get_port(listener));
+        char *command = g_strdup_printf("exec bash -c 'echo visit >/dev/tcp/127.0.0.1/%u'",
+                                        ly_glistener_get_port(listener));
         channel = run(test, test->client, command);
         while (channel && !visitor)
             g_main_context_iteration(NULL, TRUE);
@@ -173,7 +174,8 @@ static void test_listen(Test *test)
     }
     char got[6] = "";
     if (visitor)
-        g_input_stream_read_all(g_io_stream_get_input_stream(G_IO_STREAM(visitor)), got, 5, NULL, NULL, &test->error);
+        g_input_stream_read_all(g_io_stream_get_input_stream(G_IO_STREAM(visitor)), got, 5, NULL, NULL,
+                                &test->error);
     check(test, "glib-listen", strcmp(got, "visit") == 0);
     g_clear_object(&channel); /* not before: the command might get SIGHUP */
     g_clear_object(&visitor);
