@@ -9,6 +9,7 @@
 #include "glib/loop.h"
 #include "loop/program.h"
 
+/* A GIOStream. */
 #define LY_TYPE_GCHANNEL (ly_gchannel_get_type())
 GType ly_gchannel_get_type(void);
 typedef struct _LyGChannel LyGChannel;

@@ -22,6 +22,7 @@
 #include "glib/channel.h"
 #include "loop/client.h"
 
+/* A GObject. */
 #define LY_TYPE_GCLIENT (ly_gclient_get_type())
 GType ly_gclient_get_type(void);
 typedef struct _LyGClient LyGClient;

@@ -11,6 +11,7 @@
 #include "glib/client.h"
 #include "loop/forward.h"
 
+/* A GObject. */
 #define LY_TYPE_GLISTENER (ly_glistener_get_type())
 GType ly_glistener_get_type(void);
 typedef struct _LyGListener LyGListener;

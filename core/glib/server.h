@@ -10,6 +10,7 @@
 #include "glib/channel.h"
 #include "loop/server.h"
 
+/* A GObject. */
 #define LY_TYPE_GSERVER (ly_gserver_get_type())
 GType ly_gserver_get_type(void);
 typedef struct _LyGServer LyGServer;

@@ -15,6 +15,7 @@
 #include "loop/transfer.h"
 #include "sftp/tree.h"
 
+/* A GObject. */
 #define LY_TYPE_GSFTP (ly_gsftp_get_type())
 GType ly_gsftp_get_type(void);
 typedef struct _LyGSftp LyGSftp;
