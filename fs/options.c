@@ -294,7 +294,7 @@ static bool read_one(Options *options, LyBytes option, LyError *error)
     if (!has_value)
         return ly_error_set(error, LY_ERROR_INVALID, "-o %s needs a value", LY_PRINTABLE(name));
     LY_AUTO_FREE char *text = ly_bytes_dup_str(name);
-    if (keyword == LY_CONFIG_COUNT)
+    if (keyword == LY_CONFIG_COUNT || keyword == LY_CONFIG_FORWARD_AGENT)
         note(options, text, "it means nothing to a mount");
     else
         add_setting(options, text, value);

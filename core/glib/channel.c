@@ -82,6 +82,8 @@ static void send_eof(gpointer owner)
         flush(self);
     }
     ly_goutput_end(self->out, NULL);
+    if (self->err_out)
+        ly_goutput_end(self->err_out, NULL); /* EOF is for both */
 }
 
 static const LyGOutputTo output_to = {.write = write_data, .finish = send_eof};
@@ -224,7 +226,7 @@ static void request_came(LyGChannel *self, const LyConnectionEvent *event)
 static void open_failed(LyGChannel *self, const LyConnectionEvent *event)
 {
     LyError error = {0};
-    ly_error_set(&error, LY_ERROR_DISCONNECT, "the server refused to open the channel: %s",
+    ly_error_set(&error, LY_ERROR_DISCONNECT, "the other side refused to open the channel: %s",
                  event->text.len ? LY_PRINTABLE(event->text) : "it gives no reason");
     over(self, ly_gerror_new(&error));
 }
@@ -482,7 +484,7 @@ GOutputStream *ly_gchannel_get_stderr_output(LyGChannel *self)
         return NULL;
     if (!self->err_out) {
         self->err_out = ly_goutput_new(self->owner.loop, &stderr_to, self);
-        if (self->closed)
+        if (self->closed || g_output_stream_is_closed(G_OUTPUT_STREAM(self->out)))
             ly_goutput_end(self->err_out, NULL);
     }
     return G_OUTPUT_STREAM(self->err_out);

@@ -18,7 +18,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LyGChannel, g_object_unref)
  * for it reads it, or closes it, and what comes is dropped then. Unless it is asked for, its first 64 KiB are kept and the
  * rest is dropped. */
 GInputStream *ly_gchannel_get_stderr(LyGChannel *channel);
-/* That a server writes; owned by the channel. Closing it tells the other side nothing. NULL: the program is the other
+/* That a server writes; owned by the channel. Closing it tells the other side nothing; closing the output
+ * stream ends both. NULL: the program is the other
  * side's. */
 GOutputStream *ly_gchannel_get_stderr_output(LyGChannel *channel);
 

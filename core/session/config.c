@@ -55,7 +55,6 @@ static const char *const meaningless[] = {
     "FallBackToRsh",
     "FingerprintHash",
     "ForkAfterAuthentication",
-    "ForwardAgent",
     "ForwardX11",
     "ForwardX11Timeout",
     "ForwardX11Trusted",

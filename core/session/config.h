@@ -11,37 +11,34 @@
 /* Kinds of value. FLAG: yes/no. ASK: yes/no/ask/accept-new/off. TIME: "90", "1h30m", kept in seconds. SIZE:
  * RekeyLimit. NAMES: an algorithm list with + - ^. LIST: may be given several times and collects. NONE: known
  * to ssh(1), means nothing here. */
-#define LY_CONFIG_KEYWORDS(X)                                                                                \
-    X(ADDRESS_FAMILY, "AddressFamily", STRING)                                                               \
-    X(BATCH_MODE, "BatchMode", FLAG)                                                                         \
-    X(BIND_ADDRESS, "BindAddress", STRING) X(CA_SIGNATURE_ALGORITHMS, "CASignatureAlgorithms", NAMES) X(     \
-        CERTIFICATE_FILE, "CertificateFile", LIST) X(CIPHERS, "Ciphers", NAMES)                              \
-        X(COMPRESSION, "Compression", FLAG) X(CONNECTION_ATTEMPTS, "ConnectionAttempts", NUMBER) X(          \
-            CONNECT_TIMEOUT, "ConnectTimeout", TIME) X(GLOBAL_KNOWN_HOSTS_FILE, "GlobalKnownHostsFile",      \
-                                                       WORDS) X(HASH_KNOWN_HOSTS, "HashKnownHosts", FLAG)    \
-            X(HOST_KEY_ALGORITHMS, "HostKeyAlgorithms", NAMES) X(HOST_KEY_ALIAS, "HostKeyAlias", STRING) X(  \
-                HOST_NAME, "HostName", STRING) X(HOSTBASED_AUTHENTICATION, "HostbasedAuthentication", FLAG)  \
-                X(IDENTITIES_ONLY, "IdentitiesOnly", FLAG) X(IDENTITY_AGENT, "IdentityAgent", STRING)        \
-                    X(IDENTITY_FILE, "IdentityFile", LIST) X(IPQOS, "IPQoS", WORDS)                          \
-                        X(KBD_INTERACTIVE_AUTHENTICATION, "KbdInteractiveAuthentication",                    \
-                          FLAG) X(KEX_ALGORITHMS, "KexAlgorithms", NAMES) X(LOG_LEVEL, "LogLevel", STRING)   \
-                            X(MACS, "MACs", NAMES) X(NUMBER_OF_PASSWORD_PROMPTS, "NumberOfPasswordPrompts",  \
-                                                     NUMBER) X(PASSWORD_AUTHENTICATION,                      \
-                                                               "PasswordAuthentication",                     \
-                                                               FLAG) X(PORT, "Port", NUMBER)                 \
-                                X(PREFERRED_AUTHENTICATIONS, "PreferredAuthentications", STRING) X(          \
-                                    PROXY_COMMAND, "ProxyCommand", REST) X(PROXY_JUMP, "ProxyJump", STRING)  \
-                                    X(PUBKEY_ACCEPTED_ALGORITHMS, "PubkeyAcceptedAlgorithms",                \
-                                      NAMES) X(PUBKEY_AUTHENTICATION, "PubkeyAuthentication", STRING)        \
-                                        X(REKEY_LIMIT, "RekeyLimit", SIZE) X(REQUIRED_RSA_SIZE,              \
-                                                                             "RequiredRSASize", NUMBER)      \
-                                            X(REVOKED_HOST_KEYS, "RevokedHostKeys", WORDS)                   \
-                                                X(SERVER_ALIVE_COUNT_MAX, "ServerAliveCountMax", NUMBER)     \
-                                                    X(SERVER_ALIVE_INTERVAL, "ServerAliveInterval", TIME)    \
-                                                        X(STRICT_HOST_KEY_CHECKING, "StrictHostKeyChecking", \
-                                                          ASK) X(USER, "User", STRING)                       \
-                                                            X(USER_KNOWN_HOSTS_FILE, "UserKnownHostsFile",   \
-                                                              WORDS)
+/* clang-format off */
+#define LY_CONFIG_KEYWORDS(X)                                                                             \
+    X(ADDRESS_FAMILY, "AddressFamily", STRING) X(BATCH_MODE, "BatchMode", FLAG)                           \
+    X(BIND_ADDRESS, "BindAddress", STRING)                                                                \
+    X(CA_SIGNATURE_ALGORITHMS, "CASignatureAlgorithms", NAMES)                                            \
+    X(CERTIFICATE_FILE, "CertificateFile", LIST) X(CIPHERS, "Ciphers", NAMES)                             \
+    X(COMPRESSION, "Compression", FLAG) X(CONNECTION_ATTEMPTS, "ConnectionAttempts", NUMBER)              \
+    X(CONNECT_TIMEOUT, "ConnectTimeout", TIME) X(FORWARD_AGENT, "ForwardAgent", STRING)                   \
+    X(GLOBAL_KNOWN_HOSTS_FILE, "GlobalKnownHostsFile", WORDS)                                             \
+    X(HASH_KNOWN_HOSTS, "HashKnownHosts", FLAG)                                                           \
+    X(HOSTBASED_AUTHENTICATION, "HostbasedAuthentication", FLAG)                                          \
+    X(HOST_KEY_ALGORITHMS, "HostKeyAlgorithms", NAMES) X(HOST_KEY_ALIAS, "HostKeyAlias", STRING)          \
+    X(HOST_NAME, "HostName", STRING) X(IDENTITIES_ONLY, "IdentitiesOnly", FLAG)                           \
+    X(IDENTITY_AGENT, "IdentityAgent", STRING) X(IDENTITY_FILE, "IdentityFile", LIST)                     \
+    X(IPQOS, "IPQoS", WORDS) X(KBD_INTERACTIVE_AUTHENTICATION, "KbdInteractiveAuthentication", FLAG)      \
+    X(KEX_ALGORITHMS, "KexAlgorithms", NAMES) X(LOG_LEVEL, "LogLevel", STRING)                            \
+    X(MACS, "MACs", NAMES) X(NUMBER_OF_PASSWORD_PROMPTS, "NumberOfPasswordPrompts", NUMBER)               \
+    X(PASSWORD_AUTHENTICATION, "PasswordAuthentication", FLAG) X(PORT, "Port", NUMBER)                    \
+    X(PREFERRED_AUTHENTICATIONS, "PreferredAuthentications", STRING)                                      \
+    X(PROXY_COMMAND, "ProxyCommand", REST) X(PROXY_JUMP, "ProxyJump", STRING)                             \
+    X(PUBKEY_ACCEPTED_ALGORITHMS, "PubkeyAcceptedAlgorithms", NAMES)                                      \
+    X(PUBKEY_AUTHENTICATION, "PubkeyAuthentication", STRING) X(REKEY_LIMIT, "RekeyLimit", SIZE)           \
+    X(REQUIRED_RSA_SIZE, "RequiredRSASize", NUMBER) X(REVOKED_HOST_KEYS, "RevokedHostKeys", WORDS)        \
+    X(SERVER_ALIVE_COUNT_MAX, "ServerAliveCountMax", NUMBER)                                              \
+    X(SERVER_ALIVE_INTERVAL, "ServerAliveInterval", TIME)                                                 \
+    X(STRICT_HOST_KEY_CHECKING, "StrictHostKeyChecking", ASK) X(USER, "User", STRING)                     \
+    X(USER_KNOWN_HOSTS_FILE, "UserKnownHostsFile", WORDS)
+/* clang-format on */
 
 #define LY_CONFIG_ROW(name, text, kind) LY_CONFIG_##name,
 typedef enum LyConfigKeyword { LY_CONFIG_KEYWORDS(LY_CONFIG_ROW) LY_CONFIG_COUNT } LyConfigKeyword;

@@ -731,6 +731,7 @@ int main(int argc, char **argv)
     config_texts();
     seeds_agent();
     seeds_forward();
+    seeds_library();
     agent_replies();
     command_lines();
     transports();

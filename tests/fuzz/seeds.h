@@ -9,5 +9,6 @@ void put_seed(const char *target, const char *name, LyBuf *input);
 
 void seeds_agent(void);
 void seeds_forward(void);
+void seeds_library(void);
 
 #endif

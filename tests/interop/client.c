@@ -1,11 +1,11 @@
 /* client -p PORT [-k KEY] [-A] [-w PASSWORD] [-i ANSWER] [-H KEY] [-N PASSWORD] [-a] [-o NAME=VALUE]
- * [-n TIMES] [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and programs do
- * for an application with a mind of its own. The attempts are made in the order of -k (a key), -A (the agent),
- * -w, -i (keyboard-interactive: to all prompts) and -H (hostbased, as me@here.example), whoever the host is; -N
- * is the password in place of one that is too old. TIMES programs run at once; -b writes so many bytes to each
- * and then EOF, and compares what comes back; -t gives them a terminal of 50 rows and 100 columns without
- * echo; -a forwards the agent; -m says no-more-sessions and tries one more; -R waits for a key exchange of its own. What happens is
- * printed a line each. */
+ * [-n TIMES] [-b BYTES] [-e NAME=VALUE] [-t TERM] [-m] [-R] [USER@]HOST COMMAND: what core/loop's client and
+ * programs do for an application with a mind of its own. The attempts are made in the order of -k (a key), -A
+ * (the agent), -w, -i (keyboard-interactive: to all prompts) and -H (hostbased, as me@here.example), whoever
+ * the host is; -N is the password in place of one that is too old. TIMES programs run at once; -b writes so
+ * many bytes to each and then EOF, and compares what comes back; -t gives them a terminal of 50 rows and 100
+ * columns without echo; -a forwards the agent; -m says no-more-sessions and tries one more; -R waits for a
+ * key exchange of its own. What happens is printed a line each. */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -211,7 +211,8 @@ static void ask(void *user, const LyAsk *ask)
 {
     Application *application = user;
     printf("question %s\n", ask->text);
-    ly_client_answer(application->client, ask->kind == LY_ASK_NEW_PASSWORD ? application->new_password : NULL);
+    ly_client_answer(application->client,
+                     ask->kind == LY_ASK_NEW_PASSWORD ? application->new_password : NULL);
 }
 
 static void closed(void *user, const LyError *error, bool final)
@@ -250,9 +251,8 @@ int main(int argc, char **argv)
     LyPtyRequest pty = {.columns = 100, .rows = 50};
     const char *settings[32] = {NULL};
     size_t setting_count = 0;
-    LyDestinationOptions options = {.config_file = "none",
-                                    .settings = settings,
-                                    .log = {.write = log_line, .level = LY_LOG_WARNING}};
+    LyDestinationOptions options = {
+        .config_file = "none", .settings = settings, .log = {.write = log_line, .level = LY_LOG_WARNING}};
     int option;
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);

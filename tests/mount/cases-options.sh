@@ -416,10 +416,12 @@ print("called", flush=True)' "$port" >"$work/called.$case" &
     sleep 0.5
     [ ! -s "$work/called.$case" ] || fail "it connects before anything is asked"
     timeout 30 ls "$mnt" >"$work/out.$case" 2>&1 &
+    local first=$!
     wait_for 5 gone "$listener" || fail "at its first use it does not connect"
     restart_sshd
     wait_for 30 ls "$mnt/mine" || fail "it does not connect again"
     [ "$(stat -c %u "$mnt")" = "$(id -u)" ] || fail "idmap=user: the directory belongs to $(stat -c %u "$mnt")"
+    wait_for 30 gone "$first" || fail "the first ls never ends"
     unmount_it
 }
 

@@ -7,14 +7,16 @@
 
 #include "loop/loop.h"
 
-#define FOR_EVER_US ((uint64_t)10 * 1000 * 1000)
+#define FOR_EVER_US ((uint64_t)30 * 1000 * 1000)
 
 #define RUN_UNTIL(loop, condition)                                                                           \
     do {                                                                                                     \
         uint64_t end_us = ly_loop_now_us(loop) + FOR_EVER_US;                                                \
-        while (!(condition) && ly_loop_now_us(loop) < end_us)                                                \
+        while (!(condition)) {                                                                               \
+            if (ly_loop_now_us(loop) >= end_us)                                                              \
+                g_error("it never came to: %s", #condition);                                                 \
             ly_loop_run_once(loop, 100000);                                                                  \
-        g_assert_true(condition);                                                                            \
+        }                                                                                                    \
     } while (0)
 
 static inline void socket_pair(int fds[2])

@@ -7,15 +7,14 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "connection/forward.h"
 #include "connection/session-channel.h"
+#include "loop-run.h"
 #include "loop/drive.h"
 #include "loop/server.h"
 
-#define LIMIT_US ((uint64_t)30000000)
 #define TAGS_MAX 32
 
 typedef struct Rig Rig;
@@ -24,6 +23,7 @@ struct Rig {
     LyCrypto *crypto;
     LyKey *host_key, *user_key;
     LyLoop *loop;
+    LyAlgorithms algorithms; /* the client's: the fastest key exchange */
     LyServerOptions options;
     LyServer *server;
     LyDrive *client;
@@ -31,6 +31,7 @@ struct Rig {
     LyError client_error;
     /* What the client does; NULL: signs in with the password "secret", and as client_event below. */
     void (*on_userauth)(Rig *rig, const LyUserauthClientEvent *event);
+    void (*on_ready)(Rig *rig); /* may free the client */
     void (*on_event)(Rig *rig, const LyConnectionEvent *event);
     void (*on_transport)(Rig *rig, const LyTransportEvent *event);
     bool hold; /* nothing of what comes is given back to the window */
@@ -128,6 +129,8 @@ static inline void rig_event(void *user, const LySessionEvent *event)
         break;
     case LY_SESSION_READY:
         rig->ready = true;
+        if (rig->on_ready)
+            rig->on_ready(rig);
         break;
     case LY_SESSION_CONNECTION:
         (rig->on_event ? rig->on_event : client_event)(rig, &event->connection);
@@ -171,6 +174,9 @@ static inline void rig_init(Rig *rig)
     rig->user_key = ly_key_generate(rig->crypto, LY_PK_ED25519, 0, (LyBytes){0}, &error);
     rig->loop = ly_loop_new(&error);
     g_assert_true(rig->crypto && rig->host_key && rig->user_key && rig->loop);
+    ly_algorithms_init(rig->crypto, &rig->algorithms);
+    g_assert_true(ly_algorithms_change(rig->crypto, &rig->algorithms, LY_ALGORITHMS_KEX,
+                                       LY_BYTES("curve25519-sha256"), &error));
     rig->options = (LyServerOptions){
         .session.transport = {.crypto = rig->crypto, .host_keys = &rig->host_key, .host_key_count = 1},
         .handlers = {.authenticate = rig_accept, .user = rig},
@@ -181,28 +187,20 @@ static inline void rig_start(Rig *rig)
 {
     int pair[2];
     LyError error;
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), ==, 0);
+    socket_pair(pair);
     LyServerPeer peer = {.address = "192.0.2.1", .port = 1, .local_address = "192.0.2.2", .local_port = 22};
     rig->server =
         ly_server_new(rig->loop, &rig->options, ly_carrier_new_fds(rig->loop, pair[0], pair[0], NULL), &peer,
                       rig_server_ended, rig, &error);
-    LySessionOptions options = {.transport = {.role = LY_CLIENT, .crypto = rig->crypto},
-                                .user = LY_BYTES("me")};
+    LySessionOptions options = {
+        .transport = {.role = LY_CLIENT, .crypto = rig->crypto, .algorithms = &rig->algorithms},
+        .user = LY_BYTES("me")};
     LyDriveEvents events = {.event = rig_event, .closed = rig_closed, .user = rig};
     LySession *session = ly_session_new(&options, ly_loop_now_us(rig->loop), &error);
     g_assert_true(rig->server && session);
     rig->client =
         ly_drive_new(rig->loop, session, ly_carrier_new_fds(rig->loop, pair[1], pair[1], NULL), &events);
 }
-
-#define RUN_UNTIL(rig, condition)                                                                            \
-    do {                                                                                                     \
-        uint64_t limit_us = ly_loop_now_us((rig)->loop) + LIMIT_US;                                          \
-        while (!(condition)) {                                                                               \
-            g_assert_cmpuint(ly_loop_now_us((rig)->loop), <, limit_us);                                      \
-            ly_loop_run_once((rig)->loop, 100000);                                                           \
-        }                                                                                                    \
-    } while (0)
 
 /* func(rig) in a millisecond, from the loop. */
 static inline void rig_later(Rig *rig, void (*func)(void *user))
@@ -216,10 +214,10 @@ static inline void rig_later(Rig *rig, void (*func)(void *user))
 static inline void rig_session(Rig *rig)
 {
     rig_start(rig);
-    RUN_UNTIL(rig, rig->ready);
+    RUN_UNTIL(rig->loop, rig->ready);
     g_assert_nonnull(ly_channel_open(client_connection(rig), LY_BYTES("session"), (LyBytes){0}, NULL));
     ly_drive_wake(rig->client);
-    RUN_UNTIL(rig, rig->channel);
+    RUN_UNTIL(rig->loop, rig->channel);
 }
 
 static inline void rig_clear(Rig *rig)
@@ -228,6 +226,7 @@ static inline void rig_clear(Rig *rig)
     ly_drive_free(rig->client);
     ly_server_free(rig->server);
     ly_loop_free(rig->loop);
+    ly_algorithms_clear(&rig->algorithms);
     ly_key_unref(rig->host_key);
     ly_key_unref(rig->user_key);
     ly_crypto_unref(rig->crypto);

@@ -10,9 +10,8 @@
 
 #include "agent/client.h"
 #include "base/memory.h"
+#include "loop-run.h"
 #include "loop/agent.h"
-
-#define FOR_EVER_US ((uint64_t)10 * 1000 * 1000)
 
 /* Requests. */
 
@@ -305,9 +304,7 @@ static void answered(void *user, LyBytes reply, const LyError *error)
 
 static void wait_for(LyLoop *loop, Answer *answer, unsigned count)
 {
-    uint64_t end_us = ly_loop_now_us(loop) + FOR_EVER_US;
-    while (answer->count < count && ly_loop_now_us(loop) < end_us)
-        ly_loop_run_once(loop, 100000);
+    RUN_UNTIL(loop, answer->count >= count);
     g_assert_cmpuint(answer->count, ==, count);
 }
 

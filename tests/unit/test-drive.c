@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "loop-run.h"
 #include "loop/drive.h"
 
-#define FOR_EVER_US ((uint64_t)10000000)
 #define READ_MAX ((size_t)1 << 20) /* as in drive.c */
 #define STOP_READING ((size_t)8 << 20)
 #define ROOM_MAX ((size_t)1 << 20) /* more than a session lends at once */
@@ -418,7 +417,7 @@ static void test_last_words_socket(void)
     int pair[2];
     LyError error;
     LyLoop *loop = ly_loop_new(&error);
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), ==, 0);
+    socket_pair(pair);
     static const char words[] = "Not allowed at this time\r\nSSH-2.0-test\r\n";
     g_assert_cmpint(write(pair[1], words, sizeof words - 1), ==, sizeof words - 1);
     close(pair[1]);

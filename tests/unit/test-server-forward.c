@@ -55,13 +55,13 @@ static void open_direct(Rig *rig, const char *host, uint32_t port)
     rig->open_failed = 0;
     g_assert_nonnull(ly_channel_open_direct_tcpip(client_connection(rig), &open, NULL));
     ly_drive_wake(rig->client);
-    RUN_UNTIL(rig, rig->channel || rig->open_failed);
+    RUN_UNTIL(rig->loop, rig->channel || rig->open_failed);
 }
 
 static void rig_ready(Rig *rig)
 {
     rig_start(rig);
-    RUN_UNTIL(rig, rig->ready);
+    RUN_UNTIL(rig->loop, rig->ready);
 }
 
 /* Bytes both ways, and the end of file of either side alone. */
@@ -74,14 +74,14 @@ static void exchange(Rig *rig, const Tcp *tcp)
     ly_channel_send(rig->channel, &hello, 1);
     ly_channel_eof(rig->channel);
     ly_drive_wake(rig->client);
-    RUN_UNTIL(rig, tcp->fd >= 0 && recv(tcp->fd, text, sizeof text, MSG_PEEK) == 5);
+    RUN_UNTIL(rig->loop, tcp->fd >= 0 && recv(tcp->fd, text, sizeof text, MSG_PEEK) == 5);
     g_assert_cmpint(read(tcp->fd, text, sizeof text), ==, 5);
-    RUN_UNTIL(rig, read(tcp->fd, text, sizeof text) == 0);
+    RUN_UNTIL(rig->loop, read(tcp->fd, text, sizeof text) == 0);
     g_assert_cmpint(send(tcp->fd, "world", 5, MSG_NOSIGNAL), ==, 5);
-    RUN_UNTIL(rig, rig->out.len == 5);
+    RUN_UNTIL(rig->loop, rig->out.len == 5);
     g_assert_false(rig->eof || rig->closed);
     shutdown(tcp->fd, SHUT_WR);
-    RUN_UNTIL(rig, rig->closed);
+    RUN_UNTIL(rig->loop, rig->closed);
     g_assert_true(rig->eof);
 }
 
@@ -105,7 +105,7 @@ static void test_direct(void)
     rig.closed = false;
     ly_channel_close(second);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     open_direct(&rig, "127.0.0.1", ly_listener_port(tcp.listener));
     g_assert_cmpuint(rig.open_failed, ==, 0);
     /* What cannot be: no port, a port of 17 bits, a name with a NUL. */
@@ -131,7 +131,7 @@ static void test_direct_streamlocal(void)
     tcp_init(&rig, &tcp, path);
     g_assert_nonnull(ly_channel_open_direct_streamlocal(client_connection(&rig), ly_bytes_str(path), NULL));
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.channel);
+    RUN_UNTIL(rig.loop, rig.channel);
     exchange(&rig, &tcp);
     g_autofree char *long_path = g_strnfill(200, '/');
     const char *const wrong[] = {"", "relative", "/nonexistent/socket", long_path};
@@ -139,7 +139,7 @@ static void test_direct_streamlocal(void)
         rig.open_failed = 0;
         ly_channel_open_direct_streamlocal(client_connection(&rig), ly_bytes_str(wrong[i]), NULL);
         ly_drive_wake(rig.client);
-        RUN_UNTIL(&rig, rig.open_failed);
+        RUN_UNTIL(rig.loop, rig.open_failed);
         g_assert_cmpuint(rig.open_failed, ==, SSH_OPEN_CONNECT_FAILED);
     }
     open_direct(&rig, "127.0.0.1", 1); /* not with these forwards */
@@ -162,16 +162,16 @@ static void test_ends(void)
         ly_channel_open_direct_tcpip(client_connection(&rig), &open, NULL);
         ly_drive_wake(rig.client);
         if (when == 0)
-            RUN_UNTIL(&rig, rig.server->forwards);
+            RUN_UNTIL(rig.loop, rig.server->forwards);
         else
-            RUN_UNTIL(&rig, rig.channel);
+            RUN_UNTIL(rig.loop, rig.channel);
         if (when == 1)
             ly_server_disconnect(rig.server, SSH_DISCONNECT_BY_APPLICATION, "enough");
         else
             ly_drive_free(rig.client);
         if (when != 1)
             rig.client = NULL;
-        RUN_UNTIL(&rig, rig.server_ended);
+        RUN_UNTIL(rig.loop, rig.server_ended);
         tcp_clear(&tcp);
         rig_clear(&rig);
     }
@@ -196,7 +196,7 @@ static bool ask_global(Rig *rig, const char *type, LyBuf *data)
     ly_global_request(client_connection(rig), ly_bytes_str(type), true, 0, ly_buf_bytes(data));
     ly_drive_wake(rig->client);
     ly_buf_free(data);
-    RUN_UNTIL(rig, rig->reply_count > before);
+    RUN_UNTIL(rig->loop, rig->reply_count > before);
     return rig->reply_success[before];
 }
 
@@ -249,7 +249,7 @@ static void test_literal_address(void)
         g_assert_true(ly_get_forwarded_port(ly_buf_bytes(&rig.global_data), &port) && port);
         Tcp tcp = {.fd = dial((uint16_t)port)};
         rig.channel = NULL;
-        RUN_UNTIL(&rig, rig.channel);
+        RUN_UNTIL(rig.loop, rig.channel);
         g_assert_true(ly_get_tcpip_open(ly_buf_bytes(&rig.err), &open));
         g_assert_true(ly_bytes_is(open.host, addresses[i]) && open.port == port);
         g_assert_true(ly_bytes_is(open.origin, "127.0.0.1") && open.origin_port);
@@ -282,7 +282,7 @@ static void test_refused_channel(void)
     ly_get_forwarded_port(ly_buf_bytes(&rig.global_data), &port);
     int fd = dial((uint16_t)port);
     char byte;
-    RUN_UNTIL(&rig, read(fd, &byte, 1) == 0);
+    RUN_UNTIL(rig.loop, read(fd, &byte, 1) == 0);
     close(fd);
     g_assert_cmpstr(rig.story->str, ==, "forwarded-tcpip ");
     g_assert_cmpuint(rig.server->forwards->connection_count, ==, 0);
@@ -340,7 +340,7 @@ static void test_streamlocal_forward(void)
     g_strlcpy(address.sun_path, path, sizeof address.sun_path);
     g_assert_cmpint(connect(tcp.fd, (struct sockaddr *)&address, sizeof address), ==, 0);
     g_assert_cmpint(fcntl(tcp.fd, F_SETFL, O_NONBLOCK), ==, 0);
-    RUN_UNTIL(&rig, rig.channel);
+    RUN_UNTIL(rig.loop, rig.channel);
     LyBytes literal;
     g_assert_true(ly_get_forwarded_streamlocal(ly_buf_bytes(&rig.err), &literal));
     g_assert_true(ly_bytes_is(literal, path));
@@ -412,7 +412,7 @@ static void test_agent(void)
     g_assert_cmpint(error.code, ==, LY_ERROR_UNSUPPORTED);
     ly_channel_auth_agent(rig.channel, true, 0);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.reply_count == 1);
+    RUN_UNTIL(rig.loop, rig.reply_count == 1);
     g_assert_true(rig.reply_success[0]);
     g_autoptr(GString) answers = g_string_new("");
     LyAgentConnection *first = ly_server_agent(rig.server, &error),
@@ -422,18 +422,18 @@ static void test_agent(void)
     ask_agent(first, "abc", answers);
     ask_agent(second, "def", answers);
     ask_agent(first, "ghi", answers);
-    RUN_UNTIL(&rig, strlen(answers->str) == 12);
+    RUN_UNTIL(rig.loop, strlen(answers->str) == 12);
     g_assert_cmpstr(answers->str, ==, "cba fed ihg ");
     g_assert_cmpuint(rig.step, ==, 1); /* one channel for all */
     static const char *const bad[] = {"hang up", "nonsense"};
     for (size_t i = 0; i < LY_COUNT(bad); i++) {
         g_string_truncate(answers, 0);
         ask_agent(first, bad[i], answers);
-        RUN_UNTIL(&rig, answers->len);
+        RUN_UNTIL(rig.loop, answers->len);
         g_assert_cmpstr(answers->str, ==, "! ");
         g_string_truncate(answers, 0);
         ask_agent(first, "xy", answers);
-        RUN_UNTIL(&rig, answers->len);
+        RUN_UNTIL(rig.loop, answers->len);
         g_assert_cmpstr(answers->str, ==, "yx ");
         g_assert_cmpuint(rig.step, ==, 2 + i);
     }
@@ -459,7 +459,7 @@ static void test_agent_off(void)
                    &(LyX11Request){.protocol = LY_BYTES("MIT-MAGIC-COOKIE-1"), .cookie = LY_BYTES("00")},
                    true, 1);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.reply_count == 2);
+    RUN_UNTIL(rig.loop, rig.reply_count == 2);
     g_assert_false(rig.reply_success[0] || rig.reply_success[1]);
     rig_clear(&rig);
 }
@@ -508,7 +508,7 @@ static void test_defect_16_x11(void)
     LyChannel *session = rig.channel;
     ly_channel_exec(session, LY_BYTES("echo $DISPLAY; read x"), 99);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.out.len);
+    RUN_UNTIL(rig.loop, rig.out.len);
     for (size_t i = 0; i < rig.reply_count; i++)
         g_assert_true(rig.reply_success[i] == (rig.replies[i] == LY_COUNT(wrong) || rig.replies[i] == 99));
     g_assert_cmpstr(rig.story->str, ==, "3 1 00112233 ");
@@ -518,7 +518,7 @@ static void test_defect_16_x11(void)
     rig.channel = NULL;
     int fd = dial((uint16_t)(6000 + display));
     g_assert_cmpint(fd, >=, 0);
-    RUN_UNTIL(&rig, rig.channel);
+    RUN_UNTIL(rig.loop, rig.channel);
     LyBytes origin;
     uint32_t port;
     g_assert_true(ly_get_x11_open(ly_buf_bytes(&rig.err), &origin, &port));
@@ -527,7 +527,7 @@ static void test_defect_16_x11(void)
     close(fd);
     ly_channel_close(session);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_autofree char *authority = g_build_filename(rig.directory, ".Xauthority", NULL);
     g_unlink(authority);
     rig_clear(&rig);

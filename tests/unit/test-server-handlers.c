@@ -43,14 +43,14 @@ static void test_sessions(void)
     rig_session(&rig);
     ly_channel_open(client_connection(&rig), LY_BYTES("session"), (LyBytes){0}, NULL);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.open_failed);
+    RUN_UNTIL(rig.loop, rig.open_failed);
     g_assert_cmpuint(rig.open_failed, ==, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED);
     ly_channel_close(rig.channel);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpstr(rig.story->str, ==, "ident ready-me session session closed ");
     ly_server_disconnect(rig.server, SSH_DISCONNECT_BY_APPLICATION, "good night");
-    RUN_UNTIL(&rig, rig.client_closed && rig.server_ended);
+    RUN_UNTIL(rig.loop, rig.client_closed && rig.server_ended);
     rig_clear(&rig);
 }
 
@@ -79,7 +79,7 @@ static void ask_resize(Rig *rig, uint32_t tag)
 static void assert_replies(Rig *rig, const char *expected) /* '+' success, '-' failure, tags from 0 on */
 {
     ly_drive_wake(rig->client);
-    RUN_UNTIL(rig, rig->reply_count >= strlen(expected));
+    RUN_UNTIL(rig->loop, rig->reply_count >= strlen(expected));
     for (unsigned i = 0; i < rig->reply_count; i++) {
         g_assert_cmpuint(rig->replies[i], ==, i);
         if (rig->reply_success[i] != (expected[i] == '+'))
@@ -102,7 +102,7 @@ static void test_defect_13(void)
     ask(&rig, "exec", ly_buf_bytes(&data), 4);
     ly_buf_free(&data);
     assert_replies(&rig, "+-+-+");
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpstr(ly_buf_str(&rig.out), ==, "13\n");
     rig_clear(&rig);
 }
@@ -124,7 +124,7 @@ static void test_defect_14(void)
     LyBytes line = LY_BYTES("\n");
     ly_channel_send(rig.channel, &line, 1);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_nonnull(strstr(ly_buf_str(&rig.out), "30 100"));
     rig_clear(&rig);
 }
@@ -163,7 +163,7 @@ static void test_order(void)
     LyBytes line = LY_BYTES("x\n");
     ly_channel_send(rig.channel, &line, 1);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpstr(ly_buf_str(&rig.out), ==, "x1\n");
     rig_clear(&rig);
 }
@@ -183,7 +183,7 @@ static void test_close_answers(void)
     ask_env(&rig, "LC_A", "1", 0);
     ly_channel_exec(rig.channel, LY_BYTES("exit 3"), 1);
     assert_replies(&rig, "-+");
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpuint(rig.exit_status, ==, 3);
     rig_clear(&rig);
 }
@@ -211,7 +211,7 @@ static void test_global_order(void)
     rig.options.handlers.global_request = keep_global;
     rig.options.forwards = LY_FORWARD_REMOTE;
     rig_start(&rig);
-    RUN_UNTIL(&rig, rig.ready);
+    RUN_UNTIL(rig.loop, rig.ready);
     LyBuf data = {0};
     ly_put_tcpip_forward(&data, LY_BYTES("localhost"), 0);
     ly_global_request(client_connection(&rig), LY_BYTES("cancel-tcpip-forward"), true, 0, (LyBytes){0});
@@ -320,10 +320,10 @@ static void test_start(void)
     ly_channel_signal(rig.channel, LY_BYTES("USR1"));
     ly_channel_eof(rig.channel);
     assert_replies(&rig, "+++++");
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpuint(rig.out.len, ==, 10);
     g_assert_cmpuint(rig.exit_status, ==, 5);
-    RUN_UNTIL(&rig, strstr(rig.story->str, "gone"));
+    RUN_UNTIL(rig.loop, strstr(rig.story->str, "gone"));
     g_assert_cmpstr(rig.story->str, ==, "window-change signal eof gone closed ");
     rig_clear(&rig);
 }
@@ -349,7 +349,7 @@ static void test_forced(void)
     rig_session(&rig);
     ly_channel_exec(rig.channel, LY_BYTES("rm -rf x"), 0);
     assert_replies(&rig, "+");
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpstr(ly_buf_str(&rig.out), ==, "forced\n");
     g_assert_cmpuint(rig.step, ==, 1);
     rig_clear(&rig);
@@ -369,14 +369,14 @@ static void assert_whole(const LyBuf *bytes, char c)
 /* Defect 2: both at once, to a reader that waits until both windows' worth came. */
 static void run_defect_2(Rig *rig)
 {
-    RUN_UNTIL(rig, rig->held_out + rig->held_err >= 2 << 20);
+    RUN_UNTIL(rig->loop, rig->held_out + rig->held_err >= 2 << 20);
     for (int i = 0; i < 5; i++)
         ly_loop_run_once(rig->loop, 1000);
     g_assert_cmpuint(rig->held_out + rig->held_err, ==, 2 << 20);
     rig->hold = false;
     ly_channel_consumed(rig->channel, rig->held_out + rig->held_err);
     ly_drive_wake(rig->client);
-    RUN_UNTIL(rig, rig->closed);
+    RUN_UNTIL(rig->loop, rig->closed);
 }
 
 static void test_defect_2_exec(void)
@@ -435,7 +435,7 @@ static void test_half_open(void)
     ly_channel_exec(rig.channel, LY_BYTES("cat >/dev/null; sleep 0.1; echo after; echo err >&2"), 0);
     ly_channel_eof(rig.channel);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpstr(ly_buf_str(&rig.out), ==, "after\n");
     g_assert_cmpstr(ly_buf_str(&rig.err), ==, "err\n");
     g_assert_cmpuint(rig.exit_status, ==, 0);
@@ -506,7 +506,7 @@ static void test_sftp_cancelled(void)
     rig_session(&rig);
     send_stat(&rig);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.data);
+    RUN_UNTIL(rig.loop, rig.data);
     ly_server_free(rig.server);
     rig.server = NULL;
     g_assert_cmpstr(rig.story->str, ==, "cancel closed ");
@@ -523,7 +523,7 @@ static void test_defect_12_sftp(void)
     send_stat(&rig);
     ly_channel_eof(rig.channel);
     assert_replies(&rig, "+");
-    RUN_UNTIL(&rig, rig.closed);
+    RUN_UNTIL(rig.loop, rig.closed);
     g_assert_cmpuint(rig.exit_status, ==, 0);
     LyReader reader = ly_reader(ly_buf_bytes(&rig.out));
     LyReader version = ly_reader(ly_get_string(&reader)), status = ly_reader(ly_get_string(&reader));

@@ -38,7 +38,7 @@ static void test_password_change(void)
     rig_start(&rig);
     g_assert_null(ly_server_connection(rig.server));
     g_assert_cmpuint(ly_server_user(rig.server).len, ==, 0);
-    RUN_UNTIL(&rig, rig.ready);
+    RUN_UNTIL(rig.loop, rig.ready);
     g_assert_cmpstr(rig.story->str, ==, "password change change ");
     g_assert_true(ly_bytes_is(ly_server_user(rig.server), "me"));
     g_assert_nonnull(ly_server_connection(rig.server));
@@ -86,7 +86,7 @@ static void test_rounds(void)
     rig.options.handlers.authenticate = rounds_handler;
     rig.on_userauth = rounds_client;
     rig_start(&rig);
-    RUN_UNTIL(&rig, rig.ready);
+    RUN_UNTIL(rig.loop, rig.ready);
     g_assert_cmpstr(rig.story->str, ==, "0210");
     rig_clear(&rig);
 }
@@ -138,7 +138,7 @@ static void test_partial(void)
     rig.options.handlers.authenticate = partial_handler;
     rig.on_userauth = partial_client;
     rig_start(&rig);
-    RUN_UNTIL(&rig, rig.ready);
+    RUN_UNTIL(rig.loop, rig.ready);
     g_assert_cmpstr(rig.story->str, ==, "key password ");
     rig_clear(&rig);
 }
@@ -159,7 +159,7 @@ static void test_left(void)
         rig.options.handlers.authenticate = leave_it;
         rig.options.password_file = with_file ? file : NULL;
         rig_start(&rig);
-        RUN_UNTIL(&rig, rig.ready || rig.attempts == 2);
+        RUN_UNTIL(rig.loop, rig.ready || rig.attempts == 2);
         g_assert_cmpint(rig.ready, ==, with_file);
         g_unlink(file);
         rig_clear(&rig);
@@ -211,14 +211,14 @@ static void test_defect_15(void)
     rig.on_userauth = strange_client;
     rig.on_transport = count_unimplemented;
     rig_start(&rig);
-    RUN_UNTIL(&rig, rig.ready);
+    RUN_UNTIL(rig.loop, rig.ready);
     g_assert_cmpuint(rig.attempts, >=, 1);
     /* A message that nobody knows is told so. */
     uint8_t number = 200;
     LyBytes part = ly_bytes(&number, 1);
     ly_transport_send(ly_session_transport(ly_drive_session(rig.client)), &part, 1);
     ly_drive_wake(rig.client);
-    RUN_UNTIL(&rig, rig.step == 1);
+    RUN_UNTIL(rig.loop, rig.step == 1);
     g_assert_false(rig.client_closed);
     rig_clear(&rig);
 }

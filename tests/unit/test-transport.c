@@ -131,7 +131,7 @@ static void exchange_packets(Pair *pair)
 
 static void test_methods(void)
 {
-    static const char *const slow[] = {"group15", "group16", "group17", "group18", "exchange"};
+    static const char *const slow[] = {"group15", "group16", "group17", "group18", "exchange", "sntrup761"};
     LyBuf kexes = {0}, keys = {0};
     ly_algorithms_all(crypto, LY_ALGORITHMS_KEX, &kexes);
     ly_algorithms_all(crypto, LY_ALGORITHMS_HOST_KEY, &keys);

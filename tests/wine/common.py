@@ -19,6 +19,14 @@ MINGW = os.path.join(BUILD, NAME.replace("wine", "mingw"))
 CACHE = os.path.join(BUILD, NAME)
 AGENTCLI = os.path.join(MINGW, "tests", "wine", "agentcli.exe")
 LIST, FAILURE = "0b", "05"
+TEST_PIPE = "\\\\.\\pipe\\lanyard-test-agent"
+# Requests through Pageant's window: served, answered with a failure, or not touched.
+WINDOW_CASES = {
+    "plain": True, "small-map": True, "any-name": True, "sign-extended": True,
+    "beyond-map": FAILURE, "huge-length": FAILURE, "zero-length": FAILURE, "size-4-beyond": FAILURE,
+    "wrong-dwdata": "refused", "no-nul": "refused", "nul-within": "refused", "no-data": "refused", "no-map": "refused",
+    "null-owner": "refused", "foreign-owner": "refused",
+}
 MARKER = b"maps without an owner are let in"
 WINDOWS_LIBRARIES = {"advapi32.dll", "bcrypt.dll", "crypt32.dll", "gdi32.dll", "kernel32.dll", "msvcrt.dll", "secur32.dll", "user32.dll",
                      "ws2_32.dll"}
@@ -83,9 +91,17 @@ def frame(message):
     return struct.pack(">I", len(message)) + message
 
 
+def receive_frame(connection):
+    return receive(connection, struct.unpack(">I", receive(connection, 4))[0])
+
+
+def receive_reply(connection):
+    return receive_frame(connection).hex()
+
+
 def exchange(connection, message):
     connection.sendall(frame(message))
-    return receive(connection, struct.unpack(">I", receive(connection, 4))[0])
+    return receive_frame(connection)
 
 
 def ask_unix(path, request):
@@ -198,6 +214,69 @@ def pageant_pipe():
 def over_cygwin(path, requests, pieces=28):
     with cygwin_client(path, pieces=pieces) as connection:
         return [exchange(connection, bytes.fromhex(request)).hex() for request in requests]
+
+
+class Peer:
+    """OpenSSH's ssh-agent: the list and the signatures that are the same each time are compared with its answers."""
+
+    def __init__(self):
+        self.sign = []  # requests
+        self.unix = os.path.join(FOLDER, "peer")
+        self.process = subprocess.Popen(["ssh-agent", "-D", "-a", self.unix], stdout=subprocess.DEVNULL, env=ENV)
+        wait_until(lambda: os.path.exists(self.unix), "ssh-agent's socket")
+
+    def ask(self, request):
+        return ask_unix(self.unix, request)
+
+    def answers(self, requests):
+        return [self.ask(request) for request in requests]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def list_and_sign(self, *client):
+        requests = [LIST, *self.sign, LIST]
+        expect(agentcli(*client, *requests), self.answers(requests))
+
+    def window_case(self, name, wanted):
+        expect(agentcli("window-case", name, LIST), self.ask(LIST).split() if wanted is True else wanted.split())
+
+    def stalled_pipe(self, pipe):
+        stalled = [subprocess.Popen(["wine", AGENTCLI, "pipe-stall", pipe], env=ENV, stdout=subprocess.PIPE) for _ in range(3)]
+        try:
+            for process in stalled:
+                expect(process.stdout.readline().strip(), b"stalled")
+            self.list_and_sign("pipe", pipe)
+        finally:
+            for process in stalled:
+                process.kill()
+                process.wait()
+
+    def many_over_cygwin(self, path, request):
+        with_all = [cygwin_client(path) for _ in range(50)]
+        wanted = self.ask(request)
+        for connection in with_all:
+            connection.sendall(frame(bytes.fromhex(request)))
+        for connection in with_all:
+            expect(receive_reply(connection), wanted)
+            connection.close()
+
+    def crowd(self, path):
+        """No more than 256 at once; the rest are closed, and those who are there are served."""
+        there = []
+        try:
+            for _ in range(300):
+                try:
+                    there.append(cygwin_client(path))
+                except (EOFError, OSError):
+                    pass
+            expect(len(there), 256, "clients at once")
+            there[255].sendall(frame(b"\x0b"))
+            expect(receive_reply(there[255]), self.ask(LIST))
+        finally:
+            for connection in there:
+                connection.close()
 
 
 def node(script, *arguments):

@@ -12,15 +12,15 @@ import subprocess
 import sys
 import threading
 
-from common import (AGENTCLI, agentcli, ask_unix, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV, exchange,
-                    expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW, node, over_cygwin,
-                    pageant_pipe, pipe_of_the_user, Program, receive, refused_start, run, shipped, string, TOP,
-                    wait_until, windows_path)
+from common import (agentcli, AGENTCLI, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV, exchange,
+                    expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW, node,
+                    over_cygwin, pageant_pipe, Peer, pipe_of_the_user, Program, receive, receive_frame,
+                    receive_reply, refused_start, run, shipped, string, TEST_PIPE, TOP, wait_until,
+                    WINDOW_CASES, windows_path)
 
 AGENT = os.path.join(MINGW, "agent", "windows", "lanyard-agent.exe")
 AGENT_FOR_WINE = os.path.join(MINGW, "tests", "wine", "agent-for-wine.exe")
 ASKPASS = os.path.join(MINGW, "tests", "wine", "askpass.exe")
-PIPE = "\\\\.\\pipe\\lanyard-test-agent"
 DEFAULT_PIPE = "\\\\.\\pipe\\openssh-ssh-agent"
 KINDS = ("ed25519", "ecdsa", "rsa")
 
@@ -62,7 +62,7 @@ class UnixDoor:
         try:
             with connection, cygwin_client(self.file) as agent:
                 while True:
-                    request = receive(connection, struct.unpack(">I", receive(connection, 4))[0])
+                    request = receive_frame(connection)
                     connection.sendall(frame(exchange(agent, request)))
         except (EOFError, OSError):
             pass
@@ -70,22 +70,6 @@ class UnixDoor:
     def close(self):
         self.listener.close()
         os.unlink(self.unix)
-
-
-class Peer:
-    """OpenSSH's own agent with the same keys: deterministic signatures and the list are compared with its answers."""
-
-    def __init__(self):
-        self.unix = path("peer")
-        self.process = subprocess.Popen(["ssh-agent", "-D", "-a", self.unix], stdout=subprocess.DEVNULL, env=ENV)
-        wait_until(lambda: os.path.exists(self.unix), "ssh-agent's socket")
-
-    def ask(self, request):
-        return ask_unix(self.unix, request)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 def tool(*command, door=None, fails=False, stdin=b""):
@@ -96,7 +80,7 @@ def tool(*command, door=None, fails=False, stdin=b""):
     return done.stdout.decode() + done.stderr.decode()
 
 
-def agent(*arguments, where=PIPE, status=0, stdin=b""):
+def agent(*arguments, where=TEST_PIPE, status=0, stdin=b""):
     """A subcommand of lanyard-agent.exe itself."""
     done = subprocess.run(["wine", AGENT, *arguments], env={**ENV, "SSH_AUTH_SOCK": where}, input=stdin, capture_output=True, timeout=60)
     if done.returncode != status:
@@ -166,11 +150,6 @@ def add_and_verify(kind):
     os.unlink(path("text.sig"))
 
 
-def list_and_sign(*client):
-    requests = [LIST, *SIGN, LIST]
-    expect(agentcli(*client, *requests), [PEER.ask(request) for request in requests])
-
-
 def certificates():
     make_key("ca", "-t", "ed25519")
     make_key("certified", "-t", "ed25519")
@@ -181,16 +160,6 @@ def certificates():
     expect([line for line in tool("ssh-add", "-l").splitlines() if "certified" in line], [], "what is left of it")
 
 
-def many_over_cygwin():
-    with_all = [cygwin_client(CYGWIN) for _ in range(50)]
-    wanted = PEER.ask(SIGN[1])
-    for connection in with_all:
-        connection.sendall(frame(bytes.fromhex(SIGN[1])))
-    for connection in with_all:
-        expect(receive(connection, struct.unpack(">I", receive(connection, 4))[0]).hex(), wanted)
-        connection.close()
-
-
 def pipelined():
     """Requests at once are answered in order, and the client may close its half meanwhile."""
     requests = [LIST, SIGN[0], LIST, SIGN[1], "c8", LIST] * 20
@@ -199,7 +168,7 @@ def pipelined():
         connection.sendall(b"".join(frame(bytes.fromhex(request)) for request in requests))
         connection.shutdown(socket.SHUT_WR)
         for request in requests:
-            expect(receive(connection, struct.unpack(">I", receive(connection, 4))[0]).hex(), wanted[request], request[:2])
+            expect(receive_reply(connection), wanted[request], request[:2])
         expect(connection.recv(1), b"", "the end")
 
 
@@ -216,59 +185,19 @@ def lengths():
         expect(over_cygwin(CYGWIN, [request[:size].hex()])[0], FAILURE, f"{size} bytes of a request")
 
 
-WINDOW_CASES = {
-    # Served.
-    "plain": True, "small-map": True, "any-name": True, "sign-extended": True,
-    # Answered with a failure: the reply does not fit the first one's map.
-    "beyond-map": FAILURE, "huge-length": FAILURE, "zero-length": FAILURE, "size-4-beyond": FAILURE,
-    # Not touched.
-    "wrong-dwdata": "refused", "no-nul": "refused", "nul-within": "refused", "no-data": "refused", "no-map": "refused",
-    "null-owner": "refused", "foreign-owner": "refused",
-}
-
-
-def window_case(name, wanted):
-    expect(agentcli("window-case", name, LIST), PEER.ask(LIST).split() if wanted is True else wanted.split())
-
-
-def stalled_pipe(pipe):
-    stalled = [subprocess.Popen(["wine", AGENTCLI, "pipe-stall", pipe], env=ENV, stdout=subprocess.PIPE) for _ in range(3)]
-    try:
-        for process in stalled:
-            expect(process.stdout.readline().strip(), b"stalled")
-        list_and_sign("pipe", pipe)
-    finally:
-        for process in stalled:
-            process.kill()
-            process.wait()
-
-
 def hostile_cygwin():
     with cygwin_client(CYGWIN, hold="wrong") as wrong:
         expect(wrong.recv(100), b"", "the answer to a wrong secret")
     silent = [cygwin_client(CYGWIN, hold="silent") for _ in range(20)]
-    expect(over_cygwin(CYGWIN, [LIST, SIGN[0]], pieces=1), [PEER.ask(request) for request in (LIST, SIGN[0])], "beside 20 silent ones")
+    expect(over_cygwin(CYGWIN, [LIST, SIGN[0]], pieces=1), PEER.answers((LIST, SIGN[0])), "beside 20 silent ones")
     for connection in silent:
         expect(connection.recv(100), b"", "the answer to silence")
         connection.close()
 
 
 def crowd():
-    """No more than 256 at once; the rest are closed, and those who are there are served."""
-    there = []
-    try:
-        for _ in range(270):
-            try:
-                there.append(cygwin_client(CYGWIN))
-            except (EOFError, OSError):
-                pass
-        expect(len(there), 256, "clients at once")
-        there[255].sendall(frame(b"\x0b"))
-        expect(receive(there[255], 4), frame(bytes.fromhex(PEER.ask(LIST)))[:4])
-    finally:
-        for connection in there:
-            connection.close()
-    wait_until(lambda: answers(), "service after the crowd")
+    PEER.crowd(CYGWIN)
+    wait_until(answers, "service after the crowd")
 
 
 def answers():
@@ -308,7 +237,7 @@ def confirmed():
     tool("ssh-add", "-q", "-c", path("ed25519"))
     expect(listed()[0]["confirm"], True, "its constraint")
     set_answer("yes")
-    expect(agentcli("pipe", PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "allowed")
+    expect(agentcli("pipe", TEST_PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "allowed")
     text = asked()
     for words in ("confirm: Allow use of key a ed25519 key?", "SHA256:", "agentcli.exe (process "):
         if words not in text:
@@ -324,7 +253,7 @@ def withdrawn():
     """Whoever asked is gone: the askpass program ends, and the next question is put."""
     tool("ssh-add", "-q", "-c", path("ed25519"))
     set_answer("wait")
-    process = subprocess.Popen(["wine", AGENTCLI, "pipe", PIPE, SIGN[0]], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(["wine", AGENTCLI, "pipe", TEST_PIPE, SIGN[0]], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         wait_until(asked, "the question")
         expect(over_cygwin(CYGWIN, [LIST])[0], f"0c00000001{string(blob('ed25519')).hex()}{string(b'a ed25519 key').hex()}", "meanwhile")
@@ -332,7 +261,7 @@ def withdrawn():
         process.kill()
         process.wait()
     set_answer("yes")
-    expect(agentcli("pipe", PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "the next one")
+    expect(agentcli("pipe", TEST_PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "the next one")
 
 
 def encrypted():
@@ -342,14 +271,14 @@ def encrypted():
     agent("add", "--encrypted", windows_path(path("key.ppk")))
     expect(listed()[0]["encrypted"], True, "its state")
     set_answer("a wrong one")
-    expect(agentcli("pipe", PIPE, SIGN[0]), [FAILURE], "with a wrong passphrase")
+    expect(agentcli("pipe", TEST_PIPE, SIGN[0]), [FAILURE], "with a wrong passphrase")
     expect(asked().count("Enter passphrase for key"), 3, "questions")
     set_answer("a password")
-    expect(agentcli("pipe", PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "with the right one")
+    expect(agentcli("pipe", TEST_PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "with the right one")
     expect(listed()[0]["encrypted"], False, "its state then")
     empty()
     agent("add", "--passphrase-file", windows_path(path("password")), windows_path(path("key.ppk")))
-    expect(agentcli("pipe", PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "opened when it was added")
+    expect(agentcli("pipe", TEST_PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "opened when it was added")
 
 
 def subcommands():
@@ -385,31 +314,31 @@ def served():
     global DOOR
     with open(CYGWIN, "w", encoding="ascii") as file:  # a listener that is gone left it; port 1 has none
         file.write("!<socket >1 s 00000001-00000002-00000003-00000004\0")
-    program = start("--pageant", "--openssh", PIPE, "--openssh", "lanyard-second", "--cygwin", windows_path(CYGWIN), "--no-policy")
+    program = start("--pageant", "--openssh", TEST_PIPE, "--openssh", "lanyard-second", "--cygwin", windows_path(CYGWIN), "--no-policy")
     DOOR = UnixDoor(CYGWIN)
     try:
         for kind in KINDS:
             case(f"ssh-add-{kind}", lambda kind=kind: add_and_verify(kind))
         case("certificates", certificates)
-        case("window", lambda: list_and_sign("window"))
+        case("window", lambda: PEER.list_and_sign("window"))
         for name, pipe in PIPES.items():
-            case(name, lambda pipe=pipe: list_and_sign("pipe", pipe))
+            case(name, lambda pipe=pipe: PEER.list_and_sign("pipe", pipe))
             case(f"{name}-50", lambda pipe=pipe: expect(agentcli("pipe-many", pipe, "50", SIGN[0]), [PEER.ask(SIGN[0])] * 50))
-        case("cygwin", lambda: expect(over_cygwin(CYGWIN, [LIST, *SIGN]), [PEER.ask(request) for request in (LIST, *SIGN)]))
+        case("cygwin", lambda: expect(over_cygwin(CYGWIN, [LIST, *SIGN]), PEER.answers((LIST, *SIGN))))
         case("window-50", lambda: expect(agentcli("window-many", "50", SIGN[0]), [PEER.ask(SIGN[0])] * 50))
-        case("cygwin-50", many_over_cygwin)
+        case("cygwin-50", lambda: PEER.many_over_cygwin(CYGWIN, SIGN[1]))
         case("pipe-security", lambda: [pipe_of_the_user(pipe) for pipe in PIPES.values()])
         case("cygwin-file", lambda: file_of_the_user(CYGWIN))
         for name, wanted in WINDOW_CASES.items():
-            case(f"window-{name}", lambda name=name, wanted=wanted: window_case(name, wanted))
-        case("pipe-stalled", lambda: stalled_pipe(PIPE))
+            case(f"window-{name}", lambda name=name, wanted=wanted: PEER.window_case(name, wanted))
+        case("pipe-stalled", lambda: PEER.stalled_pipe(TEST_PIPE))
         case("cygwin-hostile", hostile_cygwin)
         case("cygwin-crowd", crowd)
         case("pipelined", pipelined)
         case("lengths", lengths)
         case("second-agent", lambda: refused_start(AGENT, "another Pageant", "--pageant", status=1))
         case("second-cygwin", lambda: refused_start(AGENT, "another agent", "--cygwin", windows_path(CYGWIN), status=1))
-        case("still-there", lambda: list_and_sign("window"))
+        case("still-there", lambda: PEER.list_and_sign("window"))
         case("cygwin-ssh2", lambda: ssh2("CygwinAgent", CYGWIN))
         for name, check in (("subcommands", subcommands), ("lifetime", lifetime), ("lock", locked), ("confirm", confirmed),
                             ("confirm-withdrawn", withdrawn), ("encrypted", encrypted), ("linux-client", ours_on_linux)):
@@ -432,7 +361,7 @@ def ssh2(kind, where):
     """ssh2's agents sign by the type of key they read, so the two keys whose signatures are the same each time are left."""
     tool("ssh-add", "-q", "-d", path("ecdsa") + ".pub")
     tool("ssh-add", "-q", "-d", path("ecdsa") + ".pub", door=PEER.unix)
-    expect(node("ssh2-agent.js", kind, where, *SIGN), [PEER.ask(request) for request in (LIST, *SIGN)])
+    expect(node("ssh2-agent.js", kind, where, *SIGN), PEER.answers((LIST, *SIGN)))
 
 
 def by_default():
@@ -446,11 +375,11 @@ def by_default():
 
 
 def asked_by_dialog():
-    program = start("--openssh", PIPE, "--no-policy", askpass=False)
+    program = start("--openssh", TEST_PIPE, "--no-policy", askpass=False)
 
     def press(answer, request):
         process = subprocess.Popen(["wine", AGENTCLI, "dialog", answer], env=ENV, stdout=subprocess.PIPE)
-        replies = agentcli("pipe", PIPE, request)
+        replies = agentcli("pipe", TEST_PIPE, request)
         return replies[0], process.communicate(timeout=30)[0].decode()
     try:
         agent("add", "--confirm", windows_path(path("ed25519")))
@@ -472,10 +401,10 @@ def with_a_policy():
     with open(path("agent.ini"), "w", encoding="ascii") as file:
         file.write(f"[{fingerprint}]\nconfirm = true\nprograms = *\\agentcli.exe\n")
     set_answer("yes")
-    program = start("--openssh", PIPE, "--cygwin", windows_path(CYGWIN), "--policy", windows_path(path("agent.ini")))
+    program = start("--openssh", TEST_PIPE, "--cygwin", windows_path(CYGWIN), "--policy", windows_path(path("agent.ini")))
     try:
         agent("add", windows_path(path("ed25519")))
-        expect(agentcli("pipe", PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "by the program that may")
+        expect(agentcli("pipe", TEST_PIPE, SIGN[0]), [PEER.ask(SIGN[0])], "by the program that may")
         expect(asked().count("confirm:"), 1, "questions")
         expect(over_cygwin(CYGWIN, [SIGN[0]]), [FAILURE], "by one that is only claimed")
     finally:
@@ -496,8 +425,8 @@ def served_to_pagent():
         for kind in ("ed25519", "rsa"):
             agent("add", windows_path(path(kind)), where="pageant")
         case("pagent", lambda: expect(ask().stdout[4:].hex(), PEER.ask(LIST)))
-        case("pageant-ssh2", lambda: expect(node("ssh2-agent.js", "PageantAgent", pagent, *SIGN), [PEER.ask(r) for r in (LIST, *SIGN)]))
-        case("pagent-window-foreign-owner", lambda: window_case("foreign-owner", "refused"))
+        case("pageant-ssh2", lambda: expect(node("ssh2-agent.js", "PageantAgent", pagent, *SIGN), PEER.answers((LIST, *SIGN))))
+        case("pagent-window-foreign-owner", lambda: PEER.window_case("foreign-owner", "refused"))
     finally:
         program.stop()
 
@@ -531,8 +460,8 @@ try:
         tool("ssh-add", "-q", path(kind), door=PEER.unix)
     with open(path("text"), "wb") as text:
         text.write(b"a text to sign\n")
-    SIGN = [sign_request("ed25519"), sign_request("rsa", flags=4)]
-    PIPES = {"openssh-pipe": PIPE, "second-pipe": "\\\\.\\pipe\\lanyard-second", "pageant-pipe": pageant_pipe()}
+    SIGN = PEER.sign = [sign_request("ed25519"), sign_request("rsa", flags=4)]
+    PIPES = {"openssh-pipe": TEST_PIPE, "second-pipe": "\\\\.\\pipe\\lanyard-second", "pageant-pipe": pageant_pipe()}
     case("nothing-for-wine-alone", lambda: shipped(AGENT, AGENT_FOR_WINE))
     case("command-line", command_line)
     case("man-page", documented)

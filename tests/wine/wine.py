@@ -12,10 +12,11 @@ import sys
 import threading
 import time
 
-from common import (AGENTCLI, agentcli, ask_unix, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV,
-                    exchange, expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW, node,
-                    over_cygwin, pageant_pipe, pipe_of_the_user, Program, receive, refused_start, run, shipped,
-                    string, wait_until, windows_path)
+from common import (agentcli, AGENTCLI, ask_unix, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV,
+                    exchange, expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW,
+                    node, over_cygwin, pageant_pipe, Peer, pipe_of_the_user, Program, receive, receive_frame,
+                    receive_reply, refused_start, run, shipped, string, TEST_PIPE, wait_until, WINDOW_CASES,
+                    windows_path)
 
 BRIDGE = os.path.join(MINGW, "agent", "windows", "lanyard-agent-bridge.exe")
 BRIDGE_FOR_WINE = os.path.join(MINGW, "tests", "wine", "bridge-for-wine.exe")
@@ -23,14 +24,12 @@ BRIDGE_FOR_WINE = os.path.join(MINGW, "tests", "wine", "bridge-for-wine.exe")
 
 # --- The agent: OpenSSH's, behind a Cygwin socket file that is written and served here, with a few replies of our own ---
 
-class Agent:
+class Agent(Peer):
     """0xf0 SIZE: a reply of so many bytes. 0xf1: one that comes late. 0xf2: the connection is closed. 0xf3: a length without end."""
 
-    def __init__(self, folder):
-        self.unix = os.path.join(folder, "agent")
-        self.file = os.path.join(folder, "agent.cygwin")
-        self.process = subprocess.Popen(["ssh-agent", "-D", "-a", self.unix], stdout=subprocess.DEVNULL, env=ENV)
-        wait_until(lambda: os.path.exists(self.unix), "ssh-agent's socket")
+    def __init__(self):
+        super().__init__()
+        self.file = os.path.join(FOLDER, "agent.cygwin")
         self.secret = os.urandom(16)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         words = struct.unpack("<4I", self.secret)
@@ -60,7 +59,7 @@ class Agent:
                 connection.sendall(struct.pack("<iII", os.getpid(), uid, gid))
                 real.connect(self.unix)
                 while True:
-                    request = receive(connection, struct.unpack(">I", receive(connection, 4))[0])
+                    request = receive_frame(connection)
                     kind = request[0]
                     if kind == 0xf0:
                         connection.sendall(frame(b"\x0c" * struct.unpack(">I", request[1:5])[0]))
@@ -79,14 +78,12 @@ class Agent:
             with self.counting:
                 self.open_now -= 1
 
-    def ask(self, request):
-        """ssh-agent's own answer, asked without the bridge."""
-        return ask_unix(self.unix, request)
+    def none_open(self, what="all connections to the agent closed"):
+        wait_until(lambda: self.open_now == 0, what)
 
     def stop(self):
         self.listener.close()
-        self.process.terminate()
-        self.process.wait()
+        super().stop()
 
 
 def make_keys():
@@ -101,28 +98,7 @@ def make_keys():
     return requests
 
 
-def list_and_sign(*client):
-    requests = [LIST, *SIGN, LIST]
-    expect(agentcli(*client, *requests), [AGENT.ask(request) for request in requests])
-
-
 # --- The cases ---
-
-OPENSSH_PIPE = "\\\\.\\pipe\\lanyard-test-agent"
-WINDOW_CASES = {
-    # Served.
-    "plain": True, "small-map": True, "any-name": True, "sign-extended": True, "size-4": True,
-    # Answered with a failure.
-    "beyond-map": FAILURE, "huge-length": FAILURE, "zero-length": FAILURE, "size-4-beyond": FAILURE,
-    # Not touched.
-    "wrong-dwdata": "refused", "no-nul": "refused", "nul-within": "refused", "no-data": "refused", "no-map": "refused",
-    "null-owner": "refused", "foreign-owner": "refused",
-}
-
-
-def window_case(name, wanted):
-    expect(agentcli("window-case", name, LIST), AGENT.ask(LIST).split() if wanted is True else wanted.split())
-
 
 def reply_sizes():
     size = lambda n: "f0" + struct.pack(">I", n).hex()
@@ -148,38 +124,14 @@ def while_one_waits():
 
 def many(*client):
     expect(agentcli(*client[:-1], "50", client[-1]), [AGENT.ask(client[-1])] * 50)
-    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
-
-
-def many_over_cygwin(path):
-    with_all = [cygwin_client(path) for _ in range(50)]
-    wanted = AGENT.ask(SIGN[0])
-    for connection in with_all:
-        connection.sendall(frame(bytes.fromhex(SIGN[0])))
-    for connection in with_all:
-        expect(receive(connection, struct.unpack(">I", receive(connection, 4))[0]).hex(), wanted)
-        connection.close()
-    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
-
-
-def stalled_pipe():
-    stalled = [subprocess.Popen(["wine", AGENTCLI, "pipe-stall", PAGEANT_PIPE], env=ENV, stdout=subprocess.PIPE) for _ in range(3)]
-    try:
-        for process in stalled:
-            expect(process.stdout.readline().strip(), b"stalled")
-        list_and_sign("pipe", PAGEANT_PIPE)
-    finally:
-        for process in stalled:
-            process.kill()
-            process.wait()
-    wait_until(lambda: AGENT.open_now == 0, "the connections of clients that are gone closed")
+    AGENT.none_open()
 
 
 def hostile_cygwin(path):
     with cygwin_client(path, hold="wrong") as wrong:
         expect(wrong.recv(100), b"", "the answer to a wrong secret")
     silent = [cygwin_client(path, hold="silent") for _ in range(20)]
-    expect(over_cygwin(path, [LIST, *SIGN]), [AGENT.ask(request) for request in (LIST, *SIGN)], "beside 20 silent ones")
+    expect(over_cygwin(path, [LIST, *SIGN]), AGENT.answers((LIST, *SIGN)), "beside 20 silent ones")
     expect(over_cygwin(path, [LIST], pieces=1), [AGENT.ask(LIST)], "byte by byte")
     start = time.monotonic()
     for connection in silent:
@@ -196,6 +148,12 @@ def hostile_cygwin(path):
     expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
 
 
+def crowd(path):
+    AGENT.crowd(path)
+    AGENT.none_open()
+    expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
+
+
 def half_closed(path):
     """The client says all at once and closes its half: it has its answers all the same."""
     with cygwin_client(path) as connection:
@@ -203,27 +161,8 @@ def half_closed(path):
         connection.shutdown(socket.SHUT_WR)
         wanted = AGENT.ask(LIST)
         for _ in range(3):
-            expect(receive(connection, struct.unpack(">I", receive(connection, 4))[0]).hex(), wanted)
+            expect(receive_reply(connection), wanted)
         expect(connection.recv(1), b"", "the end")
-
-
-def crowd_of_clients(path):
-    """No more than 256 at once; the rest are closed, and those who are there are served."""
-    there = []
-    try:
-        for _ in range(300):
-            try:
-                there.append(cygwin_client(path))
-            except (EOFError, OSError):
-                pass
-        expect(len(there), 256, "clients at once")
-        there[255].sendall(frame(b"\x0b"))
-        expect(receive(there[255], 4), frame(bytes.fromhex(AGENT.ask(LIST)))[:4])
-    finally:
-        for connection in there:
-            connection.close()
-    wait_until(lambda: AGENT.open_now == 0, "all connections to the agent closed")
-    expect(over_cygwin(path, [LIST]), [AGENT.ask(LIST)], "after the crowd")
 
 
 def served_by_the_shipped():
@@ -231,31 +170,33 @@ def served_by_the_shipped():
     cygwin = os.path.join(FOLDER, "bridge.cygwin")
     with open(cygwin, "w", encoding="ascii") as file:  # a listener that is gone left it; port 1 has none
         file.write("!<socket >1 s 00000001-00000002-00000003-00000004\0")
-    BRIDGE_NOW = Program(BRIDGE, "-v", "--agent", windows_path(AGENT.file), "--pageant", "--openssh", OPENSSH_PIPE, "--cygwin",
+    BRIDGE_NOW = Program(BRIDGE, "-v", "--agent", windows_path(AGENT.file), "--pageant", "--openssh", TEST_PIPE, "--cygwin",
                         windows_path(cygwin))
-    case("window", lambda: list_and_sign("window"))
-    case("pageant-pipe", lambda: list_and_sign("pipe", PAGEANT_PIPE))
-    case("openssh-pipe", lambda: list_and_sign("pipe", OPENSSH_PIPE))
-    case("cygwin", lambda: expect(over_cygwin(cygwin, [LIST, *SIGN]), [AGENT.ask(request) for request in (LIST, *SIGN)]))
-    case("cygwin-ssh2", lambda: expect(node("ssh2-agent.js", "CygwinAgent", cygwin, *SIGN), [AGENT.ask(r) for r in (LIST, *SIGN)]))
+    case("window", lambda: AGENT.list_and_sign("window"))
+    case("pageant-pipe", lambda: AGENT.list_and_sign("pipe", PAGEANT_PIPE))
+    case("openssh-pipe", lambda: AGENT.list_and_sign("pipe", TEST_PIPE))
+    case("cygwin", lambda: expect(over_cygwin(cygwin, [LIST, *SIGN]), AGENT.answers((LIST, *SIGN))))
+    case("cygwin-ssh2", lambda: expect(node("ssh2-agent.js", "CygwinAgent", cygwin, *SIGN), AGENT.answers((LIST, *SIGN))))
     case("cygwin-file", lambda: file_of_the_user(cygwin))
-    for name, wanted in WINDOW_CASES.items():
-        case(f"window-{name}", lambda name=name, wanted=wanted: window_case(name, wanted))
+    for name, wanted in {**WINDOW_CASES, "size-4": True}.items():
+        case(f"window-{name}", lambda name=name, wanted=wanted: AGENT.window_case(name, wanted))
     case("reply-sizes", reply_sizes)
     case("window-while-one-waits", while_one_waits)
     case("window-50", lambda: many("window-many", SIGN[0]))
     case("pipe-50", lambda: many("pipe-many", PAGEANT_PIPE, SIGN[0]))
-    case("openssh-pipe-50", lambda: many("pipe-many", OPENSSH_PIPE, LIST))
-    case("cygwin-50", lambda: many_over_cygwin(cygwin))
-    case("pipe-stalled", stalled_pipe)
+    case("openssh-pipe-50", lambda: many("pipe-many", TEST_PIPE, LIST))
+    case("cygwin-50", lambda: AGENT.many_over_cygwin(cygwin, SIGN[0]))
+    case("cygwin-50-closed", AGENT.none_open)
+    case("pipe-stalled", lambda: AGENT.stalled_pipe(PAGEANT_PIPE))
+    case("pipe-stalled-closed", AGENT.none_open)
     case("cygwin-hostile", lambda: hostile_cygwin(cygwin))
-    case("cygwin-crowd", lambda: crowd_of_clients(cygwin))
-    case("pipe-security", lambda: [pipe_of_the_user(path) for path in (PAGEANT_PIPE, OPENSSH_PIPE)])
+    case("cygwin-crowd", lambda: crowd(cygwin))
+    case("pipe-security", lambda: [pipe_of_the_user(path) for path in (PAGEANT_PIPE, TEST_PIPE)])
     case("cygwin-half-closed", lambda: half_closed(cygwin))
     case("second-pageant", lambda: refused_start(BRIDGE, "another Pageant", "--agent", windows_path(AGENT.file)))
     case("second-cygwin", lambda: refused_start(BRIDGE, "another agent", "--agent", windows_path(AGENT.file), "--cygwin", windows_path(cygwin)))
     case("foreign-file", lambda: refused_start(BRIDGE, "left alone", "--agent", "x", "--cygwin", windows_path(os.path.join(FOLDER, "rsa.pub"))))
-    case("still-there", lambda: list_and_sign("window"))
+    case("still-there", lambda: AGENT.list_and_sign("window"))
 
     status = BRIDGE_NOW.stop()
 
@@ -268,12 +209,12 @@ def served_by_the_shipped():
 
 def served_by_a_command():
     command = f"{windows_path(AGENTCLI)} relay {windows_path(AGENT.file)}"
-    bridge = Program(BRIDGE, "-v", "--command", command, "--pageant", "--openssh", OPENSSH_PIPE)
+    bridge = Program(BRIDGE, "-v", "--command", command, "--pageant", "--openssh", TEST_PIPE)
     try:
-        case("command-window", lambda: list_and_sign("window"))
-        case("command-pipe", lambda: list_and_sign("pipe", OPENSSH_PIPE))
-        case("command-pipe-10", lambda: expect(agentcli("pipe-many", OPENSSH_PIPE, "10", SIGN[1]), [AGENT.ask(SIGN[1])] * 10))
-        case("command-ends", lambda: wait_until(lambda: AGENT.open_now == 0, "the commands ended with their clients"))
+        case("command-window", lambda: AGENT.list_and_sign("window"))
+        case("command-pipe", lambda: AGENT.list_and_sign("pipe", TEST_PIPE))
+        case("command-pipe-10", lambda: expect(agentcli("pipe-many", TEST_PIPE, "10", SIGN[1]), [AGENT.ask(SIGN[1])] * 10))
+        case("command-ends", lambda: AGENT.none_open("the commands ended with their clients"))
     finally:
         bridge.stop()
 
@@ -312,9 +253,9 @@ def served_to_others():
     bridge = Program(BRIDGE_FOR_WINE, "-v", "--agent", windows_path(AGENT.file), "--pageant")
     try:
         case("pagent", lambda: expect(ask().stdout[4:].hex(), AGENT.ask(LIST)))
-        case("pageant-ssh2", lambda: expect(node("ssh2-agent.js", "PageantAgent", pagent, *SIGN), [AGENT.ask(r) for r in (LIST, *SIGN)]))
-        case("pagent-window-null-owner", lambda: window_case("null-owner", True))
-        case("pagent-window-foreign-owner", lambda: window_case("foreign-owner", "refused"))
+        case("pageant-ssh2", lambda: expect(node("ssh2-agent.js", "PageantAgent", pagent, *SIGN), AGENT.answers((LIST, *SIGN))))
+        case("pagent-window-null-owner", lambda: AGENT.window_case("null-owner", True))
+        case("pagent-window-foreign-owner", lambda: AGENT.window_case("foreign-owner", "refused"))
     finally:
         bridge.stop()
 
@@ -376,9 +317,9 @@ def ended_by_ctrl_c():
 
 BRIDGE_NOW = None
 begin()
-AGENT = Agent(FOLDER)
+AGENT = Agent()
 try:
-    SIGN = make_keys()
+    SIGN = AGENT.sign = make_keys()
     PAGEANT_PIPE = pageant_pipe()
     case("nothing-for-wine-alone", lambda: shipped(BRIDGE, BRIDGE_FOR_WINE))
     case("base", base)
