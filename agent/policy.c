@@ -113,7 +113,7 @@ static bool begin_rule(Policy *policy, LyBytes name, LyError *error)
 static bool read_line(Policy *policy, LyBytes line, LyError *error)
 {
     LyBytes name, value;
-    if (line.len && memchr(line.data, 0, line.len))
+    if (ly_bytes_has_nul(line))
         return ly_error_set(error, LY_ERROR_INVALID, "there is a NUL byte");
     line = ly_bytes_trim(line);
     if (line.len == 0 || line.data[0] == '#')

@@ -26,7 +26,7 @@ static void send_requests(Listing *listing);
 bool listing_name_valid(LyBytes name)
 {
     return name.len > 0 && name.len <= NAME_MAX_LEN && !memchr(name.data, '/', name.len) &&
-           !memchr(name.data, 0, name.len) && !ly_bytes_is(name, ".") && !ly_bytes_is(name, "..");
+           !ly_bytes_has_nul(name) && !ly_bytes_is(name, ".") && !ly_bytes_is(name, "..");
 }
 
 LyBytes listing_name(const Listing *listing, const ListingEntry *entry)

@@ -90,7 +90,7 @@ static void add_clamped(LyBuf *out, size_t depth, LyBytes target)
 
 int symlink_present(const SymlinkRules *rules, size_t depth, LyBytes target, LyBuf *out)
 {
-    if (target.len == 0 || target.len > TARGET_LEN_MAX || memchr(target.data, 0, target.len))
+    if (target.len == 0 || target.len > TARGET_LEN_MAX || ly_bytes_has_nul(target))
         return target.len > TARGET_LEN_MAX ? ENAMETOOLONG : EIO;
     bool absolute = target.data[0] == '/';
     LyBytes rest;

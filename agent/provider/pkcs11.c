@@ -322,6 +322,10 @@ void pkcs11_sign(Pkcs11 *module, LyBytes blob, LyBytes algorithm, LyBytes data, 
                      rv == CKR_KEY_HANDLE_INVALID ? "the private key is not there" : p11_kit_strerror(rv));
         return;
     }
+    if (signing.raw_len > sizeof signing.raw) {
+        reply_failed(reply, "the token \"%s\" gives a malformed signature", token->label);
+        return;
+    }
     reply_done(reply, NULL);
     put_signature(type, algorithm, ly_bytes(signing.raw, signing.raw_len), reply);
 }

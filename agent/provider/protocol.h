@@ -11,12 +11,15 @@
  *   PROVIDER_SIGN     string key blob (plain), string algorithm, string data, string pin
  *   PROVIDER_SK_SIGN  string key type, string application, byte flags, string key handle, string data,
  *                     string pin
- * An empty pin is none. Reply: byte status, string note (a sentence for the log and the person; may be
- * empty), then PROVIDER_DONE     for LIST: uint32 count, each: string key blob, string comment; else string
- * signature blob PROVIDER_FAILED   nothing: the note says why PROVIDER_PIN      string whose PIN it is:
- * nothing was signed, ask the person and try again
+ * An empty pin is none.
  *
- * security key libraries: the interface of OpenSSH's PROTOCOL.u2f and sk-api.h, version 10. */
+ * Replies: byte, string note (a sentence for the log and the person; may be empty), then
+ *   PROVIDER_DONE     for LIST: uint32 count, each: string key blob, string comment;
+ *                     else: string signature blob
+ *   PROVIDER_FAILED   nothing: the note says why
+ *   PROVIDER_PIN      string whose PIN it is: nothing was signed, ask the person and try again
+ *
+ * Security key libraries: the interface of OpenSSH's PROTOCOL.u2f and sk-api.h, version 10. */
 #ifndef AGENT_PROVIDER_PROTOCOL_H
 #define AGENT_PROVIDER_PROTOCOL_H
 

@@ -112,7 +112,7 @@ void sk_sign_with(LyCrypto *crypto, const char *path, const SkRequest *request, 
     for (size_t i = 0; i < LY_COUNT(kinds); i++)
         if (ly_bytes_is(request->type, kinds[i].type))
             algorithm = kinds[i].algorithm;
-    if (algorithm < 0 || memchr(request->application.data, 0, request->application.len)) {
+    if (algorithm < 0 || ly_bytes_has_nul(request->application)) {
         reply_failed(reply, "security keys of the type %s are not known", LY_PRINTABLE(request->type));
         return;
     }

@@ -9,6 +9,8 @@
 #include "base/wire.h"
 #include "command.h"
 
+enum { SHARING_TRIES = 20, SHARING_WAIT_MS = 20 }; /* for a file that is being written */
+
 /* As <afunix.h> has it, which older headers lack. */
 typedef struct UnixAddress {
     ADDRESS_FAMILY family;
@@ -56,9 +58,9 @@ static bool read_file(const char *path, uint8_t *text, DWORD room, DWORD *len, L
         if (code != ERROR_SHARING_VIOLATION && code != ERROR_ACCESS_DENIED && code != ERROR_FILE_NOT_FOUND &&
             code != ERROR_PATH_NOT_FOUND)
             return true;
-        if (code != ERROR_SHARING_VIOLATION || attempt == 20)
+        if (code != ERROR_SHARING_VIOLATION || attempt == SHARING_TRIES)
             return windows_error(error, code, "cannot read %s", LY_PRINTABLE(ly_bytes_str(path)));
-        Sleep(20);
+        Sleep(SHARING_WAIT_MS);
     }
 }
 

@@ -10,7 +10,7 @@ LyBytes ly_agent_get_text(LyReader *reader)
     LyBytes text = ly_get_string(reader);
     if (text.len && text.data[text.len - 1] == 0)
         text.len--;
-    if (text.len && memchr(text.data, 0, text.len))
+    if (ly_bytes_has_nul(text))
         reader->failed = true;
     return text;
 }
@@ -101,8 +101,9 @@ bool ly_agent_provider_allowed(LyAgentClient *client, const char *path)
 
 bool ly_agent_has_library(const Constraints *constraints)
 {
-    return constraints->sk_provider.data && !(constraints->sk_provider.len == 8 &&
-           strncasecmp((const char *)constraints->sk_provider.data, "internal", 8) == 0);
+    return constraints->sk_provider.data &&
+           !(constraints->sk_provider.len == 8 &&
+             strncasecmp((const char *)constraints->sk_provider.data, "internal", 8) == 0);
 }
 
 static const char *get_sk_provider(LyAgentClient *client, LyReader *reader, const LyKey *key,

@@ -20,7 +20,7 @@ bool ly_pageant_map_name(uint64_t dw_data, LyBytes data, LyBytes *name, LyError 
     LyBytes text = ly_bytes_slice(data, 0, data.len - 1);
     if (text.len == 0)
         return ly_error_set(error, LY_ERROR_INVALID, "the name of the shared memory is empty");
-    if (memchr(text.data, 0, text.len))
+    if (ly_bytes_has_nul(text))
         return ly_error_set(error, LY_ERROR_INVALID, "the name of the shared memory has a NUL within");
     *name = text;
     return true;

@@ -65,6 +65,12 @@ static inline bool ly_bytes_starts_with(LyBytes bytes, const char *prefix)
     return bytes.len >= len && memcmp(bytes.data, prefix, len) == 0;
 }
 
+/* Where a C string made of it would end too early. */
+static inline bool ly_bytes_has_nul(LyBytes bytes)
+{
+    return bytes.len && memchr(bytes.data, 0, bytes.len);
+}
+
 /* Equality whose time depends on the lengths only; for MACs, secrets and check values. */
 bool ly_bytes_equal_secret(LyBytes a, LyBytes b);
 

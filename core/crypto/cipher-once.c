@@ -75,7 +75,7 @@ typedef struct Once {
  * block ciphers in the modes without a tag. */
 static bool find_by_openssl_name(LyCrypto *crypto, LyBytes name, Once *once)
 {
-    if (name.len == 0 || name.len >= sizeof once->name || memchr(name.data, 0, name.len))
+    if (name.len == 0 || name.len >= sizeof once->name || ly_bytes_has_nul(name))
         return false;
     memcpy(once->name, name.data, name.len);
     once->name[name.len] = 0;

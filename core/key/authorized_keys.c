@@ -48,7 +48,7 @@ static bool set_command(Options *options, LyBytes value)
     bool again = options->has_command;
     options->has_command = true;
     ly_buf_add(&options->command, value);
-    return !again && !memchr(value.len ? (const char *)value.data : "", 0, value.len);
+    return !again && !ly_bytes_has_nul(value);
 }
 
 static bool set_principals(Options *options, LyBytes value)
@@ -80,7 +80,7 @@ static bool set_expiry(Options *options, LyBytes value)
 static bool add_environment(Options *options, LyBytes value)
 {
     LyBytes name, rest;
-    if (!ly_bytes_split(value, '=', &name, &rest) || name.len == 0 || memchr(value.data, 0, value.len) ||
+    if (!ly_bytes_split(value, '=', &name, &rest) || name.len == 0 || ly_bytes_has_nul(value) ||
         ++options->environment_count > ENVIRONMENT_LIMIT)
         return false;
     for (size_t i = 0; i < name.len; i++) {
@@ -124,8 +124,7 @@ static bool get_permit(LyBytes value, bool bare_port, LyBytes *host, LyBytes *po
 static bool add_permit(LyBuf *permits, unsigned *count, bool bare_port, LyBytes value)
 {
     LyBytes host, port;
-    if (!get_permit(value, bare_port, &host, &port) || memchr(value.data, 0, value.len) ||
-        ++*count > PERMIT_LIMIT)
+    if (!get_permit(value, bare_port, &host, &port) || ly_bytes_has_nul(value) || ++*count > PERMIT_LIMIT)
         return false;
     ly_buf_add(permits, value);
     ly_buf_add_str(permits, "\n");
@@ -292,7 +291,7 @@ static bool join_certificate(const Request *request, Options *options, LyError *
         LyReader reader = ly_reader(data);
         LyBytes command = ly_get_string(&reader);
         if ((options->has_command && !ly_bytes_equal(command, ly_buf_bytes(&options->command))) ||
-            (command.len && memchr(command.data, 0, command.len)))
+            ly_bytes_has_nul(command))
             return ly_error_set(error, LY_ERROR_VERIFY,
                                 "the certificate's force-command is not the command of the line");
         if (!options->has_command)

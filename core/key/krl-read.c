@@ -17,7 +17,7 @@ static bool get_text(LyReader *reader, LyBytes *text)
     if (bytes.len && bytes.data[bytes.len - 1] == 0)
         bytes.len--;
     *text = bytes;
-    return !reader->failed && !(bytes.len && memchr(bytes.data, 0, bytes.len));
+    return !reader->failed && !ly_bytes_has_nul(bytes);
 }
 
 static bool add_run(LyKrl *krl, LyKrlAuthority *authority, uint64_t lowest, uint64_t highest, LyError *error)

@@ -347,7 +347,7 @@ void ly_krl_set_version(LyKrl *krl, uint64_t version)
 
 bool ly_krl_set_comment(LyKrl *krl, LyBytes comment, LyError *error)
 {
-    if (comment.len && memchr(comment.data, 0, comment.len))
+    if (ly_bytes_has_nul(comment))
         return ly_error_set(error, LY_ERROR_INVALID, "the comment of a KRL cannot hold a NUL");
     if (comment.len > COMMENT_LIMIT)
         return ly_error_set(error, LY_ERROR_LIMIT, "a comment of %zu bytes is refused: the limit is %zu",

@@ -189,7 +189,7 @@ static bool read_file(LyBytes text, File *file, LyError *error)
     if (!get_raw_header(&lines, "Comment", &ppk->comment, error))
         return false;
     /* PuTTY's comment, and what its MAC covers, would end there. */
-    if (ppk->comment.len && memchr(ppk->comment.data, 0, ppk->comment.len))
+    if (ly_bytes_has_nul(ppk->comment))
         return ly_error_set(error, LY_ERROR_INVALID, "the comment of the PPK file has a NUL in it");
     if (!get_base64(&lines, "Public-Lines", &file->public_blob, error))
         return false;

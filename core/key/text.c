@@ -113,7 +113,7 @@ bool ly_address_read(LyBytes text, LyAddress *address)
     LyAddress result = {0};
     LyBytes zone;
     ly_bytes_split(text, '%', &text, &zone); /* fe80::1%eth0: the zone is the machine's own business */
-    if (text.len == 0 || text.len >= sizeof copy || memchr(text.data, 0, text.len))
+    if (text.len == 0 || text.len >= sizeof copy || ly_bytes_has_nul(text))
         return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = 0;

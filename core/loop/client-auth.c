@@ -11,10 +11,6 @@
 #define WHY_MAX 160    /* bytes, of each method's share of the last sentence */
 #define QUESTION_LIMIT ((size_t)16 << 10)
 
-static bool try_none(LyClient *client)
-{
-    return false;
-}
 static bool try_keyboard_interactive(LyClient *client);
 static bool try_password(LyClient *client);
 
@@ -24,7 +20,7 @@ static const struct {
     LyConfigKeyword enabled;
     bool by_default, asks;
 } methods[LY_AUTH_METHOD_COUNT] = {
-    [LY_AUTH_NONE] = {"none", try_none, LY_CONFIG_BATCH_MODE, false, false},
+    [LY_AUTH_NONE] = {.name = "none"}, /* how the order begins, not one of those to choose from */
     [LY_AUTH_HOSTBASED] = {"hostbased", ly_auth_hostbased, LY_CONFIG_HOSTBASED_AUTHENTICATION, false, false},
     [LY_AUTH_PUBLICKEY] = {"publickey", ly_auth_publickey, LY_CONFIG_PUBKEY_AUTHENTICATION, true, false},
     [LY_AUTH_KEYBOARD_INTERACTIVE] = {"keyboard-interactive", try_keyboard_interactive,

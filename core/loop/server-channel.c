@@ -85,11 +85,6 @@ static void open_requested(LyServer *server, const LyConnectionEvent *event)
 
 /* ---- requests on a session channel ---- */
 
-static bool has_nul(LyBytes bytes)
-{
-    return bytes.len && memchr(bytes.data, 0, bytes.len);
-}
-
 static bool environment_allowed(LyBytes name)
 {
     return ly_bytes_is(name, "LANG") || ly_bytes_is(name, "GIT_PROTOCOL") ||
@@ -99,8 +94,9 @@ static bool environment_allowed(LyBytes name)
 static bool env_received(LyServerChannel *channel, LyBytes data)
 {
     LyBytes name, value;
-    if (!ly_get_env(data, &name, &value) || has_nul(name) || has_nul(value) || !environment_allowed(name) ||
-        channel->program || channel->taken || channel->environment_count == ENVIRONMENT_COUNT_MAX ||
+    if (!ly_get_env(data, &name, &value) || ly_bytes_has_nul(name) || ly_bytes_has_nul(value) ||
+        !environment_allowed(name) || channel->program || channel->taken ||
+        channel->environment_count == ENVIRONMENT_COUNT_MAX ||
         channel->environment.len + name.len + value.len + 2 > ENVIRONMENT_MAX)
         return false;
     channel->environment_count++;
@@ -119,7 +115,7 @@ static bool pty_received(LyServerChannel *channel, LyBytes data)
     bool application = server->options->handlers.start; /* it may run what it likes, without our terminal */
     if (terminal->wanted || channel->program || channel->taken || !server->authorization.pty ||
         (server->options->root && !application) || !ly_get_pty_request(data, &pty) ||
-        pty.term.len > TERM_MAX || has_nul(pty.term) || pty.modes.len > MODES_MAX)
+        pty.term.len > TERM_MAX || ly_bytes_has_nul(pty.term) || pty.modes.len > MODES_MAX)
         return false;
     ly_buf_clear(&terminal->request);
     ly_buf_add(&terminal->request, data);
@@ -202,8 +198,8 @@ static bool start_ready_made(LyServerChannel *channel, const LyServerStart *star
                LY_PRINTABLE(start->command));
         return false;
     }
-    if (has_nul(start->command) || start->command.len >= COMMAND_MAX || has_nul(start->original) ||
-        start->original.len >= COMMAND_MAX)
+    if (ly_bytes_has_nul(start->command) || start->command.len >= COMMAND_MAX ||
+        ly_bytes_has_nul(start->original) || start->original.len >= COMMAND_MAX)
         return false;
     LY_AUTO_FREE char *command = start->kind == LY_START_SHELL ? NULL : ly_bytes_dup_str(start->command);
     LY_AUTO_FREE char *original = start->original.len ? ly_bytes_dup_str(start->original) : NULL;

@@ -383,8 +383,10 @@ static LyChild *spawn(Exec *exec, const char *command, const char *original, LyE
         .terminal = channel->terminal.wanted ? channel->terminal.path : NULL,
     };
     LyChild *child = ly_child_new(channel->server->loop, &options, child_ended, exec, error);
-    for (size_t i = 0; i < variables.count; i++)
+    for (size_t i = 0; i < variables.count; i++) {
+        ly_cleanse(variables.list[i], strlen(variables.list[i])); /* one has the cookie */
         ly_free(variables.list[i]);
+    }
     return child;
 }
 

@@ -101,11 +101,6 @@ static bool listening_started(Listening *listening, const LyError *error)
     return false;
 }
 
-static bool has_nul(LyBytes bytes)
-{
-    return bytes.len && memchr(bytes.data, 0, bytes.len);
-}
-
 /* Where to listen: what was asked for only where that is allowed. */
 static const char *bind_address(const LyServer *server, const char *asked)
 {
@@ -119,7 +114,7 @@ static bool tcpip_forward(LyServer *server, LyBytes data, LyBuf *reply)
     LyBytes address;
     uint32_t port;
     LyError error;
-    if (!ly_get_tcpip_forward(data, &address, &port) || has_nul(address) || port > UINT16_MAX)
+    if (!ly_get_tcpip_forward(data, &address, &port) || ly_bytes_has_nul(address) || port > UINT16_MAX)
         return false;
     if (!(server->options->forwards & LY_FORWARD_REMOTE) ||
         !ly_authorization_may_listen(&server->authorization, address, port))
@@ -153,7 +148,8 @@ static bool streamlocal_forward(LyServer *server, LyBytes data, LyBuf *reply)
     LyBytes path;
     LyError error;
     unsigned forwards = server->options->forwards;
-    if (!ly_get_streamlocal_forward(data, &path) || has_nul(path) || !path.len || path.data[0] != '/')
+    if (!ly_get_streamlocal_forward(data, &path) || ly_bytes_has_nul(path) || !path.len ||
+        path.data[0] != '/')
         return false;
     /* permitlisten= names hosts and ports: no socket is among them. */
     if (!(forwards & LY_FORWARD_REMOTE_STREAMLOCAL) || server->options->root ||

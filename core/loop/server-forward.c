@@ -11,8 +11,8 @@
 #include "loop/join.h"
 
 #define FORWARDED_MAX 512
-#define WINDOW                                                                                               \
-    ((uint32_t)256 << 10) /* grows where there is use for it: who does not read has this held for him */
+/* Grows where there is use for it: who does not read has this held for him. */
+#define WINDOW ((uint32_t)256 << 10)
 #define WINDOW_MAX ((uint32_t)2 << 20)
 
 typedef struct Forwarded {
@@ -107,9 +107,15 @@ static void connected(void *user, int fd, const LyError *error)
     ly_server_wake(server);
 }
 
-static bool has_nul(LyBytes bytes)
+/* NULL: there are too many (refused). */
+static Forwarded *forwarded_for(LyServer *server, LyChannel *channel)
 {
-    return bytes.len && memchr(bytes.data, 0, bytes.len);
+    Forwarded *forwarded = forwarded_new(server);
+    if (forwarded)
+        forwarded->channel = channel;
+    else
+        refuse(server, channel, SSH_OPEN_RESOURCE_SHORTAGE, "too many connections are forwarded");
+    return forwarded;
 }
 
 static void connect_tcpip(LyServer *server, LyChannel *channel, LyBytes data)
@@ -121,16 +127,13 @@ static void connect_tcpip(LyServer *server, LyChannel *channel, LyBytes data)
         refuse(server, channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "this is not forwarded here");
         return;
     }
-    if (!read || has_nul(open.host) || !open.host.len || !open.port || open.port > UINT16_MAX) {
+    if (!read || ly_bytes_has_nul(open.host) || !open.host.len || !open.port || open.port > UINT16_MAX) {
         refuse(server, channel, SSH_OPEN_CONNECT_FAILED, "there is no such host or port");
         return;
     }
-    Forwarded *forwarded = forwarded_new(server);
-    if (!forwarded) {
-        refuse(server, channel, SSH_OPEN_RESOURCE_SHORTAGE, "too many connections are forwarded");
+    Forwarded *forwarded = forwarded_for(server, channel);
+    if (!forwarded)
         return;
-    }
-    forwarded->channel = channel;
     LY_AUTO_FREE char *host = ly_bytes_dup_str(open.host);
     ly_log(&server->options->log, LY_LOG_DEBUG, "%s: forwards to %s port %u", server->name,
            LY_PRINTABLE(open.host), (unsigned)open.port);
@@ -148,16 +151,13 @@ static void connect_streamlocal(LyServer *server, LyChannel *channel, LyBytes da
         refuse(server, channel, SSH_OPEN_ADMINISTRATIVELY_PROHIBITED, "this is not forwarded here");
         return;
     }
-    if (!read || has_nul(path) || !path.len || path.data[0] != '/') {
+    if (!read || ly_bytes_has_nul(path) || !path.len || path.data[0] != '/') {
         refuse(server, channel, SSH_OPEN_CONNECT_FAILED, "this is not the path of a socket");
         return;
     }
-    Forwarded *forwarded = forwarded_new(server);
-    if (!forwarded) {
-        refuse(server, channel, SSH_OPEN_RESOURCE_SHORTAGE, "too many connections are forwarded");
+    Forwarded *forwarded = forwarded_for(server, channel);
+    if (!forwarded)
         return;
-    }
-    forwarded->channel = channel;
     LY_AUTO_FREE char *text = ly_bytes_dup_str(path);
     ly_log(&server->options->log, LY_LOG_DEBUG, "%s: forwards to %s", server->name, LY_PRINTABLE(path));
     forwarded->connect = ly_connect_unix(server->loop, text, connected, forwarded);

@@ -38,6 +38,7 @@ static void sync_work(void *data)
     sync->failure = fsync(sync->fd) < 0 ? errno : 0;
     if (close(sync->fd) < 0 && !sync->failure)
         sync->failure = errno;
+    sync->fd = -1;
 }
 
 static void sync_done(void *data, bool cancelled)
@@ -45,6 +46,8 @@ static void sync_done(void *data, bool cancelled)
     Sync *sync = data;
     LyTransfer *transfer = sync->transfer;
     int failure = sync->failure;
+    if (sync->fd >= 0) /* cancelled before a thread came to it */
+        close(sync->fd);
     ly_free(sync);
     if (cancelled)
         return;
@@ -257,12 +260,5 @@ LyTransfer *ly_fast_get(LyLoop *loop, LySftpClient *client, LyBytes remote_path,
         return NULL;
     }
     transfer->asked = ly_sftp_open(client, remote_path, SSH_FXF_READ, NULL, opened, transfer);
-    if (!transfer->asked) {
-        ly_transfer_fail_remote(transfer, NULL, "open");
-        if (error)
-            *error = transfer->error;
-        ly_transfer_free(transfer);
-        return NULL;
-    }
-    return transfer;
+    return ly_transfer_begun(transfer, error);
 }

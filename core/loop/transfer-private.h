@@ -41,6 +41,8 @@ struct LyTransfer {
 
 LyTransfer *ly_transfer_new(LyLoop *loop, LySftpClient *client, LyBytes remote_path, const char *local_path,
                             const LyTransferOptions *options);
+/* OPEN was asked for; NULL with *error when it was refused here, and the transfer is freed. */
+LyTransfer *ly_transfer_begun(LyTransfer *transfer, LyError *error);
 void ly_transfer_free(LyTransfer *transfer);
 /* The chunks, as large as `limit` allows. */
 void ly_transfer_prepare(LyTransfer *transfer, uint64_t limit);

@@ -180,12 +180,5 @@ LyTransfer *ly_fast_put(LyLoop *loop, LySftpClient *client, const char *local_pa
         attrs.permissions = options->mode & 07777;
     transfer->asked = ly_sftp_open(client, remote_path, SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_TRUNC, &attrs,
                                    opened, transfer);
-    if (!transfer->asked) {
-        ly_transfer_fail_remote(transfer, NULL, "open");
-        if (error)
-            *error = transfer->error;
-        ly_transfer_free(transfer);
-        return NULL;
-    }
-    return transfer;
+    return ly_transfer_begun(transfer, error);
 }

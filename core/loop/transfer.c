@@ -53,6 +53,17 @@ LyTransfer *ly_transfer_new(LyLoop *loop, LySftpClient *client, LyBytes remote_p
     return transfer;
 }
 
+LyTransfer *ly_transfer_begun(LyTransfer *transfer, LyError *error)
+{
+    if (transfer->asked)
+        return transfer;
+    ly_transfer_fail_remote(transfer, NULL, "open");
+    if (error)
+        *error = transfer->error;
+    ly_transfer_free(transfer);
+    return NULL;
+}
+
 void ly_transfer_prepare(LyTransfer *transfer, uint64_t limit)
 {
     uint64_t chunk = transfer->options.chunk ? transfer->options.chunk : CHUNK_MAX;

@@ -48,7 +48,7 @@ static int join(LyBytes head, LyBytes tail, char text[PATH_MAX])
 /* The path as the kernel gets it: from `start` when not confined, from the root's "/" otherwise. */
 static int path_text(const LySftpDirectory *directory, LyBytes path, char text[PATH_MAX])
 {
-    if (path.len == 0 || memchr(path.data, 0, path.len))
+    if (path.len == 0 || ly_bytes_has_nul(path))
         return fail(path.len ? EINVAL : ENOENT);
     bool relative = path.data[0] != '/';
     LyBytes start = ly_bytes_str(ly_sftp_is_confined(directory) && relative ? directory->start_path : "");
@@ -303,7 +303,7 @@ int ly_sftp_path_canonical(LySftpDirectory *directory, LyBytes path, char canoni
     LY_AUTO_FREE Walk *walk = ly_new(Walk);
     if (path.len == 0)
         path = LY_BYTES(".");
-    if (memchr(path.data, 0, path.len))
+    if (ly_bytes_has_nul(path))
         return fail(EINVAL);
     if (join((LyBytes){0}, path, walk->todo) != 0)
         return -1;

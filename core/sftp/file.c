@@ -81,26 +81,38 @@ typedef struct Writing {
     LySftpWriter *writer;
     uint8_t *contents;
     size_t len, taken;
+    bool writes, over; /* the end may come from within ly_sftp_writer_write */
     LySftpFileDone done;
     void *user;
 } Writing;
 
-static void writing_done(void *user, const LySftpOutcome *outcome)
+static void release(Writing *writing)
 {
-    Writing *writing = user;
-    writing->done(writing->user, outcome);
     ly_sftp_writer_free(writing->writer);
     ly_cleanse(writing->contents, writing->len);
     ly_free(writing->contents);
     ly_free(writing);
 }
 
+static void writing_done(void *user, const LySftpOutcome *outcome)
+{
+    Writing *writing = user;
+    writing->done(writing->user, outcome);
+    writing->over = true;
+    if (!writing->writes)
+        release(writing);
+}
+
 static void write_on(void *user)
 {
     Writing *writing = user;
     LyBytes rest = ly_bytes(writing->contents + writing->taken, writing->len - writing->taken);
+    writing->writes = true;
     writing->taken += ly_sftp_writer_write(writing->writer, rest);
-    if (writing->taken == writing->len)
+    writing->writes = false;
+    if (writing->over)
+        release(writing);
+    else if (writing->taken == writing->len)
         ly_sftp_writer_finish(writing->writer);
 }
 

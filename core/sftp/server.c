@@ -266,7 +266,7 @@ static LyBytes get_path(LyReader *reader)
 {
     LyBytes path = ly_get_string(reader);
     /* A NUL would cut the path short wherever it becomes a C string. */
-    if (path.len > LY_SFTP_PATH_MAX || (path.len && memchr(path.data, 0, path.len)))
+    if (path.len > LY_SFTP_PATH_MAX || ly_bytes_has_nul(path))
         reader->failed = true;
     return path;
 }

@@ -139,7 +139,7 @@ void ly_tree_op_end(LyTreeOp *op)
 static bool is_passed_over(LyBytes name)
 {
     return name.len == 0 || ly_bytes_is(name, ".") || ly_bytes_is(name, "..") ||
-           memchr(name.data, '/', name.len) || memchr(name.data, 0, name.len);
+           memchr(name.data, '/', name.len) || ly_bytes_has_nul(name);
 }
 
 static bool keep_entries(LyTreeOp *op, LySftpReply *reply)

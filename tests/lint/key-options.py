@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from options import differ, read_help, report, TOP
+
 COMMON, AGENT = "OPTIONS OF EVERY COMMAND", "OPTIONS OF THE AGENT"
 NAME = os.path.basename(sys.argv[1])
 TITLE = "## " + NAME
@@ -62,12 +63,6 @@ def man_sections():
         elif before.startswith(".SS "):
             synopsis[section] = plain[3:]
     return flags, synopsis
-
-
-def differ(left_title, left, right_title, right):
-    for title, extra in ((left_title, left - right), (right_title, right - left)):
-        if extra:
-            yield f"only in {title}: " + " ".join(sorted(extra))
 
 
 def check_man_commands(help_):
@@ -135,20 +130,11 @@ CHECKS = {
 
 
 def main():
-    if not os.access(sys.argv[1], os.X_OK):
-        raise SystemExit(f"not ok help: {sys.argv[1]} was not built")
-    help_ = Help(sys.argv[1])
+    help_ = read_help(Help)
     if len(help_.own) < LEAST[0] or len(help_.common) < LEAST[1] or (NAME == "lanyard-agent") != bool(help_.agent):
         print(f"not ok help: read {len(help_.own)} commands and {len(help_.common)} flags from --help")
         return 1
-    failed = False
-    for name, check in CHECKS.items():
-        findings = list(check(help_))
-        for finding in findings:
-            print("# " + finding)
-        print(f"not ok {NAME}-{name}: {findings[0]}" if findings else f"ok {NAME}-{name}")
-        failed = failed or bool(findings)
-    return int(failed)
+    return report(CHECKS, help_, NAME + "-")
 
 
 sys.exit(main())

@@ -202,24 +202,33 @@ CHECKS = {
 }
 
 
-def main():
+def read_help(kind):
     if not os.access(sys.argv[1], os.X_OK):
         raise SystemExit(f"not ok help: {sys.argv[1]} was not built")
-    help_ = Help(sys.argv[1])
-    if "--table" in sys.argv:
-        print(table(help_.rows), end="")
-        return 0
+    return kind(sys.argv[1])
+
+
+def report(checks, help_, prefix=""):
     failed = False
-    if len(help_.rows) < 100 or len(help_.flags) < 10:
-        print(f"not ok help: read {len(help_.rows)} names and {len(help_.flags)} flags from --help")
-        return 1
-    for name, check in CHECKS.items():
+    for name, check in checks.items():
         findings = list(check(help_))
         for finding in findings:
             print("# " + finding)
-        print(f"not ok {name}: {findings[0]}" if findings else f"ok {name}")
+        print(f"not ok {prefix}{name}: {findings[0]}" if findings else f"ok {prefix}{name}")
         failed = failed or bool(findings)
     return int(failed)
 
 
-sys.exit(main())
+def main():
+    help_ = read_help(Help)
+    if "--table" in sys.argv:
+        print(table(help_.rows), end="")
+        return 0
+    if len(help_.rows) < 100 or len(help_.flags) < 10:
+        print(f"not ok help: read {len(help_.rows)} names and {len(help_.flags)} flags from --help")
+        return 1
+    return report(CHECKS, help_)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

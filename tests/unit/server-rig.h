@@ -23,6 +23,7 @@ struct Rig {
     LyCrypto *crypto;
     LyKey *host_key, *user_key;
     LyLoop *loop;
+    LyAlgorithms algorithms; /* the client's: the fastest key exchange */
     LyServerOptions options;
     LyServer *server;
     LyDrive *client;
@@ -173,6 +174,9 @@ static inline void rig_init(Rig *rig)
     rig->user_key = ly_key_generate(rig->crypto, LY_PK_ED25519, 0, (LyBytes){0}, &error);
     rig->loop = ly_loop_new(&error);
     g_assert_true(rig->crypto && rig->host_key && rig->user_key && rig->loop);
+    ly_algorithms_init(rig->crypto, &rig->algorithms);
+    g_assert_true(ly_algorithms_change(rig->crypto, &rig->algorithms, LY_ALGORITHMS_KEX,
+                                       LY_BYTES("curve25519-sha256"), &error));
     rig->options = (LyServerOptions){
         .session.transport = {.crypto = rig->crypto, .host_keys = &rig->host_key, .host_key_count = 1},
         .handlers = {.authenticate = rig_accept, .user = rig},
@@ -188,8 +192,9 @@ static inline void rig_start(Rig *rig)
     rig->server =
         ly_server_new(rig->loop, &rig->options, ly_carrier_new_fds(rig->loop, pair[0], pair[0], NULL), &peer,
                       rig_server_ended, rig, &error);
-    LySessionOptions options = {.transport = {.role = LY_CLIENT, .crypto = rig->crypto},
-                                .user = LY_BYTES("me")};
+    LySessionOptions options = {
+        .transport = {.role = LY_CLIENT, .crypto = rig->crypto, .algorithms = &rig->algorithms},
+        .user = LY_BYTES("me")};
     LyDriveEvents events = {.event = rig_event, .closed = rig_closed, .user = rig};
     LySession *session = ly_session_new(&options, ly_loop_now_us(rig->loop), &error);
     g_assert_true(rig->server && session);
@@ -221,6 +226,7 @@ static inline void rig_clear(Rig *rig)
     ly_drive_free(rig->client);
     ly_server_free(rig->server);
     ly_loop_free(rig->loop);
+    ly_algorithms_clear(&rig->algorithms);
     ly_key_unref(rig->host_key);
     ly_key_unref(rig->user_key);
     ly_crypto_unref(rig->crypto);

@@ -166,12 +166,12 @@ static void test_exec_echo(void)
     Run run;
     run_init(&run);
     run.command = "tee /dev/stderr";
-    run.input_len = 5000000;
-    run.rig.options.session.transport.rekey_bytes = 1 << 20;
+    run.input_len = 2000000;
+    run.rig.options.session.transport.rekey_bytes = 1 << 18;
     rig_start(&run.rig);
     RUN_UNTIL(run.rig.loop, run.rig.closed);
-    g_assert_cmpuint(run.rig.out.len, ==, 5000000);
-    g_assert_cmpuint(run.rig.err.len, ==, 5000000);
+    g_assert_cmpuint(run.rig.out.len, ==, 2000000);
+    g_assert_cmpuint(run.rig.err.len, ==, 2000000);
     g_assert_cmpuint(run.rig.exit_status, ==, 0);
     run_clear(&run);
 }

@@ -1,26 +1,11 @@
 /* core/loop/sftp.h against a server that the test plays. */
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "client-rig.h"
+#include "clock-ahead.h"
 #include "connection/session-channel.h"
 #include "loop/sftp.h"
 #include "sftp/numbers.h"
 
 #define VERSION LY_BYTES("\0\0\0\x05\x02\0\0\0\x03")
-
-/* The loop's clock, which the tests put forward instead of waiting. */
-static uint64_t ahead_us;
-
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
-    int result = (int)syscall(SYS_clock_gettime, clock, now);
-    uint64_t ns = (uint64_t)now->tv_nsec + ahead_us % 1000000 * 1000;
-    now->tv_sec += (time_t)(ahead_us / 1000000 + ns / 1000000000);
-    now->tv_nsec = (long)(ns % 1000000000);
-    return result;
-}
 
 typedef struct Run {
     Rig rig;
