@@ -1,6 +1,6 @@
-/* glib-exec: runs a command on a server in a GMainContext, by core/glib: _async and _finish, GError, and channels that
- * are GIOStreams. (It asks nobody: keys, the agent and known hosts only. Connect to "ask" to change that.)
- *     glib-exec user@host uname -a */
+/* glib-exec: runs a command on a server in a GMainContext, by core/glib: _async and _finish, GError, and
+ * channels that are GIOStreams. It asks nobody: keys, the agent and known hosts only. (Connect to "ask" to
+ * change that.) */
 #include <gio/gunixoutputstream.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,8 @@ int main(int argc, char **argv)
     g_option_context_add_main_entries(context, entries, NULL);
     g_option_context_set_strict_posix(context, TRUE);
     if (!g_option_context_parse(context, &argc, &argv, &error) || argc < 3) {
-        g_printerr("glib-exec: %s\n", error ? error->message : "usage: glib-exec [-p port] [user@]host command ...");
+        g_printerr("glib-exec: %s\n",
+                   error ? error->message : "usage: glib-exec [-p port] [user@]host command ...");
         return 255;
     }
     char *at = strrchr(argv[1], '@');
