@@ -84,7 +84,9 @@ static bool take_request(Mount *mount)
     return false;
 }
 
-static void readable(void *user, unsigned events)
+/* At the end of an iteration: what links and timers have to say in it comes first, so that no request is sent
+ * on a session whose end is there already. */
+static void take_requests(void *user)
 {
     Mount *mount = user;
     for (int i = 0; i < REQUESTS_A_WAKEUP && take_request(mount); i++)
@@ -94,6 +96,12 @@ static void readable(void *user, unsigned events)
     ly_watch_free(mount->watch);
     mount->watch = NULL;
     mount->ended(mount->user);
+}
+
+static void readable(void *user, unsigned events)
+{
+    Mount *mount = user;
+    ly_loop_defer(mount->loop, &mount->take_requests);
 }
 
 static void build_arguments(const Mount *mount, struct fuse_args *args)
@@ -178,6 +186,7 @@ static bool start(Mount *mount, LyError *error)
     if (!mount->initialised)
         return ly_error_set(error, LY_ERROR_IO, "the kernel did not start the mount on %s",
                             mount->options.mountpoint);
+    mount->take_requests = (LyTask){.func = take_requests, .user = mount};
     mount->watch = ly_watch_new(mount->loop, fd, LY_READABLE, readable, mount);
     return true;
 }
@@ -245,6 +254,7 @@ void kernel_unmount(Mount *mount)
 {
     if (!mount->session)
         return;
+    ly_loop_undefer(mount->loop, &mount->take_requests);
     ly_watch_free(mount->watch);
     mount->watch = NULL;
     if (mount->mounted) {

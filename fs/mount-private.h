@@ -36,6 +36,7 @@ struct Mount {
     int device;            /* another descriptor of its device, see hold_device; -1: none */
     struct fuse_buf input; /* the request being processed */
     LyWatch *watch;
+    LyTask take_requests;
     bool initialised, mounted;
     void (*ended)(void *user);
     void (*ready)(void *user, const LyError *error);

@@ -145,7 +145,10 @@ static bool packet_received(LyTransport *t, LyBytes payload, uint32_t seq, LyTra
     uint8_t number = payload.data[0];
     LyRuleState state = ly_transport_rule_state(t);
     t->event_seq = seq;
-    switch (ly_transport_rule(t->role, state, number)) {
+    LyRule rule = ly_transport_rule(t->role, state, number);
+    if (rule == LY_RULE_LATE)
+        rule = t->authenticated ? LY_RULE_UP : LY_RULE_REFUSED;
+    switch (rule) {
     case LY_RULE_HERE:
         return received_here(t, payload, seq, event);
     case LY_RULE_UP:
@@ -156,6 +159,7 @@ static bool packet_received(LyTransport *t, LyBytes payload, uint32_t seq, LyTra
         return false;
     case LY_RULE_IGNORED:
         return false;
+    case LY_RULE_LATE:
     case LY_RULE_REFUSED:
         break;
     }

@@ -12,7 +12,8 @@
  *
  * While only we have sent KEXINIT, the state is V or A still: what the peer sent before its own is legal.
  * The rules: '.' refused (fatal), 'i' ignored, 'h' handled here, 'u' handed up, '?' answered with
- * UNIMPLEMENTED. */
+ * UNIMPLEMENTED; 'l' handed up if signed in, else refused: RFC 4253 section 7.1 forbids it, but asyncssh's
+ * channels go on in its re-exchange (seen with 2.10), and OpenSSH and PuTTY let them. */
 enum { CLIENT = 1 << LY_CLIENT, SERVER = 1 << LY_SERVER, BOTH = CLIENT | SERVER };
 
 typedef struct Row {
@@ -44,7 +45,7 @@ static const Row rows[] = {
     {54, 59, BOTH,                                                                ".....??.."},
     {60, 79, SERVER,                                                              ".....ui.."},
     {60, 79, CLIENT,                                                              ".....u..."},
-    {SSH_MSG_GLOBAL_REQUEST, 127, BOTH,                                           "......u.."},
+    {SSH_MSG_GLOBAL_REQUEST, 127, BOTH,                                           "......ull"},
     {128, 191, BOTH,                                                              ".....??.."},
     {SSH_MSG_PING, SSH_MSG_PING, BOTH,                                            ".....hhhh"},
     {SSH_MSG_PONG, SSH_MSG_PONG, BOTH,                                            ".....uuii"},

@@ -22,6 +22,7 @@ typedef enum LyRule {
     LY_RULE_HERE = 'h',
     LY_RULE_UP = 'u',
     LY_RULE_UNKNOWN = '?',
+    LY_RULE_LATE = 'l', /* up or refused, as the sign-in is */
 } LyRule;
 
 typedef enum LyRuleState { /* the columns of the table */

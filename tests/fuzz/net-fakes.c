@@ -178,10 +178,8 @@ void ly_timeout_text(uint64_t timeout_us, char text[32])
 
 static LyListener *listener_new(const char *name, uint16_t port, LyListenerFunc func, void *user)
 {
-    static uint16_t next;
     lists_init();
     LyListener *listener = ly_new(LyListener);
-    next = (uint16_t)(next + 1) % 1000;
     *listener = (LyListener){.func = func, .user = user, .name = ly_strdup(name), .port = port};
     ly_list_append(&listeners, &listener->link);
     return listener;

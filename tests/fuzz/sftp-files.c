@@ -11,7 +11,7 @@
 #include "sftp/tree.h"
 
 enum { EXTENSIONS = 1, FEW_BYTES_TAKEN = 2, HOLD = 4, CANCEL = 8, APPEND = 16, BY_HANDLE = 32 };
-enum { REPLIES_MAX = 20000, WORKS = 10 };
+enum { ROUNDS_MAX = 20000, WORKS = 10 };
 
 typedef struct State {
     LyReader input;
@@ -26,7 +26,7 @@ typedef struct State {
     size_t held;
     uint64_t got;
     bool ready, working, cancelled;
-    unsigned done, replies;
+    unsigned done, rounds;
 } State;
 
 static size_t take(void *user, const LyBytes *parts, size_t count)
@@ -82,8 +82,10 @@ static void put_status(LyBuf *out, uint32_t status)
 static void put_data(State *state, LyBuf *out, uint32_t asked, uint8_t kind)
 {
     static const uint8_t zeros[1 << 18];
-    uint32_t len = asked;
-    if (kind == 3)
+    uint32_t len = LY_MIN(asked, 5000u); /* short is fine */
+    if (kind == 2)
+        len = asked;
+    else if (kind == 3)
         len = LY_MIN((uint32_t)ly_get_u8(&state->input) << 4, asked);
     else if (kind == 4)
         len = asked + 1;
@@ -167,7 +169,7 @@ static bool serve(State *state)
     size_t count = 0;
     while (rest.len >= 4 && rest.len - 4 >= ly_load_u32(rest.data) && count < LY_COUNT(requests)) {
         size_t len = ly_load_u32(rest.data);
-        requests[count++] = ly_bytes_slice(rest, 4, 4 + len);
+        requests[count++] = ly_bytes_slice(rest, 4, len);
         rest = ly_bytes_slice(rest, 4 + len, SIZE_MAX);
     }
     if (count == 0)
@@ -280,7 +282,7 @@ static void begin(State *state, uint8_t work, const char *local)
                                   .chunk = 4096,
                                   .mode = UINT32_MAX,
                                   .preserve = true,
-                                  .fsync = true,
+                                  .fsync = work == 9, /* here it would be in a thread */
                                   .done = transfer_done,
                                   .user = state};
     *(state->flags & BY_HANDLE ? &reader.handle : &reader.path) = root;
@@ -369,9 +371,7 @@ static void run(State *state)
         bool served = serve(state);
         bool moved = go_on(state, &writes) || served;
         idle = moved ? 0 : idle + 1;
-        FUZZ_ASSERT(state->replies++ < REPLIES_MAX + 10000);
-        if (state->replies == REPLIES_MAX)
-            break;
+        FUZZ_ASSERT(state->rounds++ < ROUNDS_MAX);
         if (state->flags & CANCEL && state->input.len && *state->input.data == 0xaa)
             cancel(state);
         if (ly_sftp_client_is_closed(state->client))

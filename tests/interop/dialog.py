@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """dialog.py [EXPECT ANSWER]... -- COMMAND...: runs the command on a terminal of its own and answers its questions in turn, each when
-EXPECT is seen. The answer ^C is the key, and - is none. Prints all that the terminal showed; the status is the command's, 128 + N
-for a signal, 99 when a question did not come."""
+EXPECT is seen. The answer ^C is the key, "size 50x100" gives the terminal so many rows and columns, and - is none. Prints all that
+the terminal showed; the status is the command's, 128 + N for a signal, 99 when a question did not come."""
+import fcntl
 import os
 import pty
 import select
+import struct
 import sys
+import termios
 import time
 
 split = sys.argv.index("--")
@@ -42,7 +45,10 @@ for expect, answer in zip(script[::2], script[1::2]):
         sys.exit(99)
     at = seen.index(wanted, at) + len(wanted)
     time.sleep(0.1)  # the echo is off before the question stands there, but for signals the reader must wait too
-    if answer != "-":
+    if answer.startswith("size "):
+        rows, columns = map(int, answer[5:].split("x"))
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    elif answer != "-":
         os.write(terminal, b"\x03" if answer == "^C" else answer.encode() + b"\n")
 pump(lambda: False)
 _, status = os.waitpid(pid, 0)

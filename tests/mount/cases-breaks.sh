@@ -2,7 +2,14 @@
 # server of its own ($sshd_pid), whose sessions are killed or stopped.
 
 sessions() { descendants "$sshd_pid"; }
-kill_sessions() { kill -9 $(sessions); }
+# Whatever begins when this returns begins after the session's end: on a busy machine what was killed lives on for a while,
+# and takes a request that nobody answers any more (EIO, as for everything in flight).
+kill_sessions() {
+    local session killed
+    killed=$(sessions)
+    kill -9 $killed
+    for session in $killed; do wait_for 20 gone "$session" || fail "session $session does not end"; done
+}
 stop_sessions() { kill -STOP $(sessions); }
 kill_server() {
     kill -9 "$sshd_pid" $(sessions)

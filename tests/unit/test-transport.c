@@ -431,6 +431,35 @@ static void test_delayed_compression(void)
     }
 }
 
+/* A peer's channels that go on between its KEXINIT and its NEWKEYS: once signed in, and never before. */
+static void test_data_in_rekey(void)
+{
+    for (unsigned variant = 0; variant < 4; variant++) {
+        bool signed_in = variant & 1;
+        LyRole from = variant & 2 ? LY_CLIENT : LY_SERVER;
+        LyTransportOptions client = plain_options(LY_CLIENT), server = plain_options(LY_SERVER);
+        Pair pair = {0};
+        pair_open(&pair, &client, &server);
+        pump(&pair);
+        End *to = &pair.end[!from];
+        for (int i = 0; signed_in && i < 2; i++)
+            ly_transport_authenticated(pair.end[i].t);
+        LyBytes late = LY_BYTES("\x5elate");
+        ly_kex_begin(pair.end[from].t);
+        g_assert_true(ly_packet_seal(pair.end[from].t, &late, 1));
+        pump(&pair);
+        if (signed_in) {
+            assert_open(to);
+            g_assert_cmpstr(to->payloads->str, ==, "5:^late");
+            g_assert_cmpuint(to->newkeys, ==, 2);
+        } else {
+            g_assert_true(ly_transport_is_closed(to->t));
+            g_assert_cmpuint(to->payloads->len, ==, 0);
+        }
+        pair_close(&pair);
+    }
+}
+
 /* ---- the rest ---- */
 
 static void test_bulk(void)
@@ -660,6 +689,7 @@ int main(int argc, char **argv)
     g_test_add_func("/transport/rekey/blocks", test_rekey_blocks);
     g_test_add_func("/transport/time", test_time);
     g_test_add_func("/transport/compression/delayed", test_delayed_compression);
+    g_test_add_func("/transport/data-in-rekey", test_data_in_rekey);
     g_test_add_func("/transport/bulk", test_bulk);
     g_test_add_func("/transport/messages", test_messages);
     g_test_add_func("/transport/ends", test_ends);
