@@ -39,8 +39,11 @@ static ssh_session open_session(void)
     ssh_options_set(session, SSH_OPTIONS_PROCESS_CONFIG, &no);
     ssh_options_set(session, SSH_OPTIONS_TIMEOUT, &timeout);
     ssh_options_set(session, SSH_OPTIONS_REKEY_DATA, &rekey);
-    if (ssh_connect(session) != SSH_OK || ssh_session_is_known_server(session) != SSH_KNOWN_HOSTS_OK) {
-        report("connect", session, 0);
+    int connected = ssh_connect(session);
+    enum ssh_known_hosts_e known = connected == SSH_OK ? ssh_session_is_known_server(session) : SSH_KNOWN_HOSTS_ERROR;
+    if (known != SSH_KNOWN_HOSTS_OK) {
+        fprintf(stderr, "connected %d, known %d\n", connected, known);
+        report("connect to a known host", session, 0);
         exit(1);
     }
     return session;
