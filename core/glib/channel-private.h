@@ -19,14 +19,14 @@ typedef struct LyGChannelOwner {
 LyGOperation *ly_gchannel_opening_new(LyGLoop *loop, gpointer source, gpointer tag, GCancellable *cancellable,
                                       GAsyncReadyCallback callback, gpointer user_data);
 void ly_gchannel_opening_fail(LyGOperation *opening, const LyError *error);
-/* Without anything beneath yet; `opening`, which gets the reference, is told when the channel is open. NULL: nobody
- * waits, the reference is the caller's. */
+/* Without anything beneath yet; `opening`, which gets the reference, is told when the channel is open. NULL:
+ * nobody waits, the reference is the caller's. */
 LyGChannel *ly_gchannel_new(const LyGChannelOwner *owner, LyGOperation *opening);
 /* Opens a channel of this type beneath it; NULL `channel`: there is no connection. */
 void ly_gchannel_open(LyGChannel *channel, LyGOperation *opening, LyConnection *connection, const char *type,
                       LyBytes data);
-/* What is beneath: a program that has just been made with ly_gchannel_program_events, or a channel whose func is
- * ly_gchannel_event. */
+/* What is beneath: a program that has just been made with ly_gchannel_program_events, or a channel whose func
+ * is ly_gchannel_event. */
 extern const LyProgramEvents ly_gchannel_program_events; /* `user` is to be set to the LyGChannel */
 void ly_gchannel_set_program(LyGChannel *channel, LyProgram *program, guint32 window);
 void ly_gchannel_set_channel(LyGChannel *channel, LyChannel *raw);

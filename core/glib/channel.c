@@ -413,8 +413,8 @@ static gboolean close_fn(GIOStream *stream, GCancellable *cancellable, GError **
 }
 
 /* GIOStream would close in a thread. */
-static void close_async(GIOStream *stream, int priority, GCancellable *cancellable, GAsyncReadyCallback callback,
-                        gpointer user_data)
+static void close_async(GIOStream *stream, int priority, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer user_data)
 {
     GTask *task = g_task_new(stream, cancellable, callback, user_data);
     g_task_set_priority(task, priority);
@@ -466,8 +466,8 @@ static void ly_gchannel_class_init(LyGChannelClass *class)
     stream->close_fn = close_fn;
     stream->close_async = close_async;
     stream->close_finish = close_finish;
-    g_signal_new("request", LY_TYPE_GCHANNEL, G_SIGNAL_RUN_LAST, 0, ly_gsignal_taken, NULL, NULL, G_TYPE_BOOLEAN, 1,
-                 G_TYPE_POINTER);
+    g_signal_new("request", LY_TYPE_GCHANNEL, G_SIGNAL_RUN_LAST, 0, ly_gsignal_taken, NULL, NULL,
+                 G_TYPE_BOOLEAN, 1, G_TYPE_POINTER);
 }
 
 /* What the application does with it. */
@@ -499,8 +499,8 @@ static void stop_waiting(LyGOperation *operation)
 void ly_gchannel_wait_async(LyGChannel *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer user_data)
 {
-    LyGOperation *operation = ly_goperation_new(sizeof *operation, self->owner.loop, self, &wait_tag, stop_waiting,
-                                                cancellable, callback, user_data);
+    LyGOperation *operation = ly_goperation_new(sizeof *operation, self->owner.loop, self, &wait_tag,
+                                                stop_waiting, cancellable, callback, user_data);
     if (operation)
         self->waiting = g_slist_append(self->waiting, operation);
     if (self->closed)

@@ -7,7 +7,7 @@
 #include "base/names.h"
 #include "sftp/server-private.h"
 
-#define BACKLOG_MAX ((size_t)4 << 20) /* replies that wait for the sink before no more requests are taken */
+#define BACKLOG_MAX ((size_t)64 << 10) /* of replies, over which no more requests are taken: what waits is copied twice */
 #define UNUSED_MAX 8                  /* finished jobs kept with their buffers */
 
 /* `fields`: what follows the id (after the name of an extension), in order. p path, q second path, h handle

@@ -64,8 +64,8 @@ typedef struct LySftpServerOptions {
 
 LySftpServer *ly_sftp_server_new(const LySftpServerOptions *options);
 void ly_sftp_server_free(LySftpServer *server);
-/* Bytes from the client. *taken tells how many were used: fewer when max_outstanding or the sink's backlog (4
- * MiB) is reached; offer the rest after a reply or a flush. False when the client broke the protocol: close
+/* Bytes from the client. *taken tells how many were used: fewer when max_outstanding or the sink's backlog (64
+ * KiB) is reached; offer the rest after a reply or a flush. False when the client broke the protocol: close
  * the channel. */
 bool ly_sftp_server_receive(LySftpServer *server, LyBytes bytes, size_t *taken, LyError *error);
 void ly_sftp_server_flush(LySftpServer *server);
