@@ -164,6 +164,15 @@ if [ -x "$at/http-get" ]; then
     sentence 'http-get: a certificate of nobody' certificate
     status 'http-get: no web server there' 255 example http-get 127.0.0.1 http://localhost:1/
     contains 'http-get: no web server there' 'http-get: http://localhost:1/: ' "$(cat "$dir/err")"
+    before=$(grep -c ^connection "$dir/web")
+    "$at/http-get" -F "$dir/config" -p "$port_all" 127.0.0.1 "http://localhost:$web/wait/100" >"$dir/out" 2>"$dir/err" &
+    getter=$!
+    pids[getter]=1
+    more_connections() { [ "$(grep -c ^connection "$dir/web")" -gt "$before" ]; }
+    wait_for 20 more_connections
+    end_process $getter
+    check 'http-get: SIGTERM in the midst ends it' 255 $?
+    succeeds "http-get: no sanitizer's report" no_sanitizer_in "$dir/err"
 fi
 
 # --- hop: connections one in the other
@@ -298,6 +307,14 @@ got=$(by_password wrong; echo "status $?")
 contains 'exec: a refused password' 'failed: tried password (refused)' "$got"
 contains 'exec: a refused password: status' 'status 255' "$got"
 contains 'exec: a password' 'there is one command' "$(by_password secret)"
+cat >"$dir/interrupted" <<ENDOFSCRIPT
+trap : INT
+"$at/exec" ${settings[*]} -p $port -o PreferredAuthentications=password alice@127.0.0.1 other
+echo "status \$?"
+stty -a | tr ' ' '\n' | grep '^-*echo;*\$'
+ENDOFSCRIPT
+got=$($python "$here/dialog.py" 'password: ' '^C' -- sh "$dir/interrupted" | tr -d '\r' | tail -n 2)
+check 'exec: Ctrl-C at the question ends it, with the echo back' 'status 130 echo' "$(echo $got)"
 stop_example server-exec
 
 mkdir "$dir/folder"
