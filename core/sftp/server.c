@@ -7,8 +7,9 @@
 #include "base/names.h"
 #include "sftp/server-private.h"
 
-#define BACKLOG_MAX ((size_t)64 << 10) /* of replies, over which no more requests are taken: what waits is copied twice */
-#define UNUSED_MAX 8                  /* finished jobs kept with their buffers */
+#define BACKLOG_MAX                                                                                          \
+    ((size_t)64 << 10) /* of replies, over which no more requests are taken: what waits is copied twice */
+#define UNUSED_MAX 8   /* finished jobs kept with their buffers */
 
 /* `fields`: what follows the id (after the name of an extension), in order. p path, q second path, h handle
  * of any kind, f of a file, d of a directory, F second handle of a file, o offset, O second offset, n u32
