@@ -1,7 +1,7 @@
 /* engine: LySession in a program with a loop of its own, here poll(2): signs in with a key, runs a command
- * and prints what it writes. Bytes in, bytes out, time, and events that are pulled; nothing else. Its
- * standard input is a connected socket, which bash makes: engine SHA256:fingerprint-of-the-host alice
- * id_ed25519 "uname -a" <>/dev/tcp/192.0.2.1/22 */
+ * and prints what it writes. Bytes in, bytes out, time, and events that are pulled; nothing else.
+ * Its standard input is a connected socket, which bash makes:
+ *     engine SHA256:hostkey alice id_ed25519 "uname -a" <>/dev/tcp/192.0.2.1/22 */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

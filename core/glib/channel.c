@@ -5,26 +5,6 @@
 
 #define STDERR_KEPT (64u << 10)
 
-struct _LyGChannel {
-    GIOStream parent;
-    LyGChannelOwner owner;
-    LyLink link;           /* in owner.channels while it is open */
-    LyGOperation *opening; /* NULL once it was told */
-    LyProgram *program;
-    LyChannel *raw; /* of channels without a program; NULL once it is closed */
-    LyGInput *in, *err;
-    LyGOutput *out, *err_out; /* err_out: NULL until it is asked for */
-    guint32 stderr_room;      /* that is kept unasked */
-    gboolean stderr_wanted, closed;
-    LyProgramEnd end;
-    char *signal, *message; /* of `end` */
-    GError *error;          /* how the connection ended; NULL: the channel was closed in order */
-    GSList *waiting;        /* LyGOperation */
-};
-typedef struct Opening {
-    LyGOperation operation;
-    LyGChannel *channel;
-} Opening;
 typedef struct _LyGChannelClass {
     GIOStreamClass parent;
 } LyGChannelClass;
@@ -36,7 +16,7 @@ static void dropped(void *user, const LyConnectionEvent *event)
 {
 }
 
-static void flush(LyGChannel *self)
+void ly_gchannel_flush(LyGChannel *self)
 {
     self->owner.flush(self->owner.user);
 }
@@ -55,7 +35,7 @@ static void consumed(gpointer owner, gsize len)
     if (!channel)
         return;
     ly_channel_consumed(channel, len);
-    flush(self);
+    ly_gchannel_flush(self);
 }
 
 static const LyGInputFrom input_from = {.consumed = consumed};
@@ -68,7 +48,7 @@ static gsize write_data(gpointer owner, LyBytes data)
     if (!self->raw)
         return 0;
     gsize taken = ly_channel_send(self->raw, &data, 1);
-    flush(self);
+    ly_gchannel_flush(self);
     return taken;
 }
 
@@ -79,7 +59,7 @@ static void send_eof(gpointer owner)
         ly_program_eof(self->program);
     if (self->raw) {
         ly_channel_eof(self->raw);
-        flush(self);
+        ly_gchannel_flush(self);
     }
     ly_goutput_end(self->out, NULL);
     if (self->err_out)
@@ -94,7 +74,7 @@ static gsize write_stderr(gpointer owner, LyBytes data)
     if (!self->raw)
         return 0;
     gsize taken = ly_channel_send_stderr(self->raw, &data, 1);
-    flush(self);
+    ly_gchannel_flush(self);
     return taken;
 }
 
@@ -304,7 +284,7 @@ LyGChannel *ly_gchannel_new(const LyGChannelOwner *owner, LyGOperation *opening)
     ly_gloop_ref(owner->loop);
     self->opening = opening;
     if (opening)
-        ((Opening *)opening)->channel = self;
+        ly_gchannel_opening_begun(opening, self);
     self->in = ly_ginput_new(owner->loop, &input_from, self);
     self->err = ly_ginput_new(owner->loop, &input_from, self);
     self->out = ly_goutput_new(owner->loop, &output_to, self);
@@ -326,56 +306,6 @@ void ly_gchannel_set_channel(LyGChannel *self, LyChannel *raw)
     ly_list_append(self->owner.channels, &self->link);
 }
 
-/* Opening. */
-
-static void stop_opening(LyGOperation *operation)
-{
-    ((Opening *)operation)->channel->opening = NULL;
-}
-
-static void clear_opening(LyGOperation *operation)
-{
-    Opening *opening = (Opening *)operation;
-    if (opening->channel)
-        g_object_unref(opening->channel);
-}
-
-LyGOperation *ly_gchannel_opening_new(LyGLoop *loop, gpointer source, gpointer tag, GCancellable *cancellable,
-                                      GAsyncReadyCallback callback, gpointer user_data)
-{
-    LyGOperation *operation =
-        ly_goperation_new(sizeof(Opening), loop, source, tag, stop_opening, cancellable, callback, user_data);
-    if (operation)
-        operation->clear = clear_opening;
-    return operation;
-}
-
-void ly_gchannel_opening_fail(LyGOperation *operation, const LyError *error)
-{
-    Opening *opening = (Opening *)operation;
-    if (opening->channel)
-        opening->channel->opening = NULL;
-    ly_goperation_fail(operation, error);
-}
-
-void ly_gchannel_open(LyGChannel *self, LyGOperation *opening, LyConnection *connection, const char *type,
-                      LyBytes data)
-{
-    LyError error = {0};
-    LyChannelOptions options = {.func = ly_gchannel_event, .user = self};
-    LyChannel *raw = self ? ly_channel_open(connection, ly_bytes_str(type), data, &options) : NULL;
-    if (raw) {
-        ly_gchannel_set_channel(self, raw);
-        flush(self);
-        return;
-    }
-    if (self)
-        ly_error_set(&error, LY_ERROR_LIMIT, "too many channels are open on the connection");
-    else
-        ly_error_set(&error, LY_ERROR_DISCONNECT, "there is no connection to open a channel on");
-    ly_gchannel_opening_fail(opening, &error);
-}
-
 /* In the loop's thread. */
 static void leave(void *data)
 {
@@ -387,7 +317,7 @@ static void leave(void *data)
     if (raw) {
         ly_channel_set_func(raw, dropped, NULL);
         ly_channel_close(raw);
-        flush(self);
+        ly_gchannel_flush(self);
     }
 }
 
@@ -413,8 +343,8 @@ static gboolean close_fn(GIOStream *stream, GCancellable *cancellable, GError **
 }
 
 /* GIOStream would close in a thread. */
-static void close_async(GIOStream *stream, int priority, GCancellable *cancellable, GAsyncReadyCallback callback,
-                        gpointer user_data)
+static void close_async(GIOStream *stream, int priority, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer user_data)
 {
     GTask *task = g_task_new(stream, cancellable, callback, user_data);
     g_task_set_priority(task, priority);
@@ -466,8 +396,8 @@ static void ly_gchannel_class_init(LyGChannelClass *class)
     stream->close_fn = close_fn;
     stream->close_async = close_async;
     stream->close_finish = close_finish;
-    g_signal_new("request", LY_TYPE_GCHANNEL, G_SIGNAL_RUN_LAST, 0, ly_gsignal_taken, NULL, NULL, G_TYPE_BOOLEAN, 1,
-                 G_TYPE_POINTER);
+    g_signal_new("request", LY_TYPE_GCHANNEL, G_SIGNAL_RUN_LAST, 0, ly_gsignal_taken, NULL, NULL,
+                 G_TYPE_BOOLEAN, 1, G_TYPE_POINTER);
 }
 
 /* What the application does with it. */
@@ -499,8 +429,8 @@ static void stop_waiting(LyGOperation *operation)
 void ly_gchannel_wait_async(LyGChannel *self, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer user_data)
 {
-    LyGOperation *operation = ly_goperation_new(sizeof *operation, self->owner.loop, self, &wait_tag, stop_waiting,
-                                                cancellable, callback, user_data);
+    LyGOperation *operation = ly_goperation_new(sizeof *operation, self->owner.loop, self, &wait_tag,
+                                                stop_waiting, cancellable, callback, user_data);
     if (operation)
         self->waiting = g_slist_append(self->waiting, operation);
     if (self->closed)
@@ -519,48 +449,4 @@ gboolean ly_gchannel_wait_finish(LyGChannel *self, GAsyncResult *result, LyProgr
 gboolean ly_gchannel_is_closed(LyGChannel *self)
 {
     return self->closed;
-}
-
-void ly_gchannel_signal(LyGChannel *self, const char *name)
-{
-    LyChannel *channel = ly_gchannel_get_channel(self);
-    if (channel) {
-        ly_channel_signal(channel, ly_bytes_str(name));
-        flush(self);
-    }
-}
-
-void ly_gchannel_break(LyGChannel *self, guint32 length_ms)
-{
-    LyChannel *channel = ly_gchannel_get_channel(self);
-    if (channel) {
-        ly_channel_break(channel, length_ms, false, 0);
-        flush(self);
-    }
-}
-
-void ly_gchannel_resize(LyGChannel *self, guint32 columns, guint32 rows, guint32 width, guint32 height)
-{
-    if (self->program) {
-        ly_program_resize(self->program, columns, rows, width, height);
-    } else if (self->raw) {
-        ly_channel_window_change(self->raw, columns, rows, width, height);
-        flush(self);
-    }
-}
-
-void ly_gchannel_exit_status(LyGChannel *self, guint32 status)
-{
-    if (self->raw) {
-        ly_channel_exit_status(self->raw, status);
-        flush(self);
-    }
-}
-
-void ly_gchannel_exit_signal(LyGChannel *self, const char *name, gboolean core_dumped, const char *message)
-{
-    if (self->raw) {
-        ly_channel_exit_signal(self->raw, ly_bytes_str(name), core_dumped, ly_bytes_str(message));
-        flush(self);
-    }
 }

@@ -18,8 +18,8 @@ struct _LyGClient {
 /* The connection, for a function that needs one; NULL with *error. */
 LyClient *ly_gclient_connection(LyGClient *self, LyError *error);
 /* An operation of the client's that fails at once, with the callback as always. */
-void ly_gclient_fail(LyGClient *self, gpointer tag, const LyError *error,
-                     GAsyncReadyCallback callback, gpointer user_data);
+void ly_gclient_fail(LyGClient *self, gpointer tag, const LyError *error, GAsyncReadyCallback callback,
+                     gpointer user_data);
 LyGChannelOwner ly_gclient_owner(LyGClient *self);
 /* Offered by the server. */
 LyGChannel *ly_gclient_accept_channel(LyGClient *self, LyChannel *raw);

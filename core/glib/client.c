@@ -46,10 +46,9 @@ static void on_transport(void *user, const LyTransportEvent *event)
     if (event->type == LY_TRANSPORT_GREETING)
         g_signal_emit_by_name(self, "greeting", &event->bytes);
     else if (event->type == LY_TRANSPORT_NEWKEYS)
-        g_signal_emit_by_name(
-            self, "handshake",
-            ly_transport_negotiated(ly_session_transport(ly_client_session(self->client))),
-            (gboolean)event->initial);
+        g_signal_emit_by_name(self, "handshake",
+                              ly_transport_negotiated(ly_session_transport(ly_client_session(self->client))),
+                              (gboolean)event->initial);
 }
 
 static void on_event(void *user, const LyConnectionEvent *event)
@@ -80,7 +79,7 @@ static void on_closed(void *user, const LyError *error, bool final)
         ly_goperation_fail(g_steal_pointer(&self->connecting), &told);
     } else {
         GError *why = told.code == LY_OK ? NULL : ly_gerror_new(&told);
-        g_signal_emit_by_name(self, "closed", why, (gboolean)final);
+        g_signal_emit_by_name(self, "closed", why, (gboolean) final);
         g_clear_error(&why);
     }
     g_object_unref(self);
@@ -155,15 +154,9 @@ static void ly_gclient_class_init(LyGClientClass *class)
         guint count;
         GType second;
     } signals[] = {
-        {"ask", 1, G_TYPE_NONE},
-        {"host-key", 1, G_TYPE_NONE},
-        {"next-attempt", 1, G_TYPE_NONE},
-        {"interactive", 1, G_TYPE_NONE},
-        {"banner", 1, G_TYPE_NONE},
-        {"greeting", 1, G_TYPE_NONE},
-        {"handshake", 2, G_TYPE_BOOLEAN},
-        {"host-keys", 2, G_TYPE_UINT},
-        {"closed", 2, G_TYPE_BOOLEAN},
+        {"ask", 1, G_TYPE_NONE},          {"host-key", 1, G_TYPE_NONE},  {"next-attempt", 1, G_TYPE_NONE},
+        {"interactive", 1, G_TYPE_NONE},  {"banner", 1, G_TYPE_NONE},    {"greeting", 1, G_TYPE_NONE},
+        {"handshake", 2, G_TYPE_BOOLEAN}, {"host-keys", 2, G_TYPE_UINT}, {"closed", 2, G_TYPE_BOOLEAN},
     };
     G_OBJECT_CLASS(class)->dispose = dispose;
     G_OBJECT_CLASS(class)->finalize = finalize;
@@ -340,8 +333,8 @@ LyClient *ly_gclient_connection(LyGClient *self, LyError *error)
     return NULL;
 }
 
-void ly_gclient_fail(LyGClient *self, gpointer tag, const LyError *error,
-                     GAsyncReadyCallback callback, gpointer user_data)
+void ly_gclient_fail(LyGClient *self, gpointer tag, const LyError *error, GAsyncReadyCallback callback,
+                     gpointer user_data)
 {
     g_task_report_error(self, callback, user_data, tag, ly_gerror_new(error));
 }
@@ -367,16 +360,17 @@ static void stop_request(LyGOperation *operation)
         ly_client_forget_requests(self->client, operation);
 }
 
-void ly_gclient_global_request_async(LyGClient *self, const char *type, LyBytes data, GCancellable *cancellable,
-                                     GAsyncReadyCallback callback, gpointer user_data)
+void ly_gclient_global_request_async(LyGClient *self, const char *type, LyBytes data,
+                                     GCancellable *cancellable, GAsyncReadyCallback callback,
+                                     gpointer user_data)
 {
     LyError error = {0};
     if (!ly_gclient_connection(self, &error)) {
         ly_gclient_fail(self, &request_tag, &error, callback, user_data);
         return;
     }
-    LyGOperation *operation = ly_goperation_new(sizeof *operation, self->loop, self, &request_tag, stop_request,
-                                                cancellable, callback, user_data);
+    LyGOperation *operation = ly_goperation_new(sizeof *operation, self->loop, self, &request_tag,
+                                                stop_request, cancellable, callback, user_data);
     if (operation)
         ly_client_global_request(self->client, ly_bytes_str(type), data, request_done, operation);
 }

@@ -123,8 +123,7 @@ gboolean ly_ggate_wait(LyGGate *gate, LyGGateOpen is_open, gpointer stream, LyGL
     Wait wait = {gate, is_open, stream};
     if (ly_gloop_is_ours(loop))
         return ly_gloop_wait(loop, is_over, &wait, cancellable, error);
-    gulong handler =
-        cancellable ? g_cancellable_connect(cancellable, G_CALLBACK(cancelled), gate, NULL) : 0;
+    gulong handler = cancellable ? g_cancellable_connect(cancellable, G_CALLBACK(cancelled), gate, NULL) : 0;
     g_mutex_lock(&gate->mutex);
     while (!is_open(stream) && !g_cancellable_is_cancelled(cancellable))
         g_cond_wait(&gate->cond, &gate->mutex);

@@ -4,7 +4,7 @@ struct _LyGInput {
     GInputStream parent;
     LyGLoop *loop;
     const LyGInputFrom *from;
-    LyGGate gate; /* guards what follows */
+    LyGGate gate;   /* guards what follows */
     gpointer owner; /* NULL once it went away, or nobody reads any more */
     LyBuf buf;
     gsize start;      /* bytes of it that were read */

@@ -49,10 +49,10 @@ static bool open_request(void *user, const LyConnectionEvent *event)
 static void send_request(LyGListener *self, gboolean cancel, LyGlobalDone done, void *user)
 {
     LyBuf data = {0};
-    const char *type = self->path ? cancel ? "cancel-streamlocal-forward@openssh.com"
-                                           : "streamlocal-forward@openssh.com"
-                       : cancel   ? "cancel-tcpip-forward"
-                                  : "tcpip-forward";
+    const char *type =
+        self->path ? cancel ? "cancel-streamlocal-forward@openssh.com" : "streamlocal-forward@openssh.com"
+        : cancel   ? "cancel-tcpip-forward"
+                   : "tcpip-forward";
     if (self->path)
         ly_put_streamlocal_forward(&data, ly_bytes_str(self->path));
     else
@@ -115,8 +115,8 @@ static void refused(LyGListener *self, LyGOperation *operation)
         ly_error_set(&error, LY_ERROR_UNSUPPORTED, "the server refused to listen on %s",
                      LY_PRINTABLE(ly_bytes_str(self->path)));
     else
-        ly_error_set(&error, LY_ERROR_UNSUPPORTED, "the server refused to listen on port %u of '%s'", self->port,
-                     LY_PRINTABLE(ly_bytes_str(self->host)));
+        ly_error_set(&error, LY_ERROR_UNSUPPORTED, "the server refused to listen on port %u of '%s'",
+                     self->port, LY_PRINTABLE(ly_bytes_str(self->host)));
     ly_goperation_fail(operation, &error);
 }
 
@@ -166,8 +166,8 @@ void ly_gclient_listen_async(LyGClient *client, const LyForwardEnd *where, GCanc
         ly_gclient_fail(client, &listen_tag, &error, callback, user_data);
         return;
     }
-    Listening *listening = ly_goperation_new(sizeof *listening, client->loop, client, &listen_tag, stop_listening,
-                                             cancellable, callback, user_data);
+    Listening *listening = ly_goperation_new(sizeof *listening, client->loop, client, &listen_tag,
+                                             stop_listening, cancellable, callback, user_data);
     if (!listening)
         return;
     LyGListener *self = g_object_new(LY_TYPE_GLISTENER, NULL);

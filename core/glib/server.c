@@ -111,8 +111,8 @@ static LyServer *serve(LyGServer *self, LyCarrier *carrier, const LyServerPeer *
     Connection *connection = ly_new(Connection);
     connection->owner = self;
     ly_list_init(&connection->channels);
-    connection->server = ly_server_new(ly_gloop_loop(self->loop), &self->options, carrier, peer, connection_ended,
-                                       connection, error);
+    connection->server = ly_server_new(ly_gloop_loop(self->loop), &self->options, carrier, peer,
+                                       connection_ended, connection, error);
     if (!connection->server) {
         ly_free(connection);
         return NULL;
@@ -162,10 +162,12 @@ guint16 ly_gserver_listen(LyGServer *self, const char *address, guint16 port, GE
     return add_listener(self, listener, &why, error) ? ly_listener_port(listener) : 0;
 }
 
-gboolean ly_gserver_listen_unix(LyGServer *self, const char *path, guint mode, gboolean replace, GError **error)
+gboolean ly_gserver_listen_unix(LyGServer *self, const char *path, guint mode, gboolean replace,
+                                GError **error)
 {
     LyError why = {0};
-    LyListener *listener = ly_listener_new_unix(ly_gloop_loop(self->loop), path, mode, replace, accepted, self, &why);
+    LyListener *listener =
+        ly_listener_new_unix(ly_gloop_loop(self->loop), path, mode, replace, accepted, self, &why);
     return add_listener(self, listener, &why, error);
 }
 
@@ -208,7 +210,8 @@ static void flush(void *user)
 
 static LyGChannel *new_channel(LyGServer *self, LyServer *server, LyGOperation *opening)
 {
-    ly_list_each(&self->connections, Connection, link, connection) {
+    ly_list_each(&self->connections, Connection, link, connection)
+    {
         if (connection->server != server)
             continue;
         LyGChannelOwner owner = {.object = G_OBJECT(self),

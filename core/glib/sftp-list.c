@@ -61,7 +61,8 @@ static void not_asked(Listing *listing)
 static void add(Listing *listing, const LySftpName *name)
 {
     if (ly_bytes_is(name->filename, ".") || ly_bytes_is(name->filename, "..") || name->filename.len == 0 ||
-        memchr(name->filename.data, '/', name->filename.len) || memchr(name->filename.data, 0, name->filename.len))
+        memchr(name->filename.data, '/', name->filename.len) ||
+        memchr(name->filename.data, 0, name->filename.len))
         return;
     LyGSftpEntry *entry = g_new0(LyGSftpEntry, 1);
     entry->name = g_strndup((const char *)name->filename.data, name->filename.len);
@@ -80,7 +81,8 @@ static void batch_came(void *user, LySftpReply *reply)
         return;
     }
     if (reply->status != SSH_FX_OK || reply->type != LY_SFTP_REPLY_NAME) {
-        fail(listing, "list", reply->status == SSH_FX_OK ? SSH_FX_BAD_MESSAGE : reply->status, reply->message);
+        fail(listing, "list", reply->status == SSH_FX_OK ? SSH_FX_BAD_MESSAGE : reply->status,
+             reply->message);
         return;
     }
     while (ly_sftp_reply_name(reply, &name))
@@ -94,7 +96,8 @@ static void opened(void *user, LySftpReply *reply)
 {
     Listing *listing = user;
     if (reply->status != SSH_FX_OK || reply->type != LY_SFTP_REPLY_HANDLE) {
-        fail(listing, "open", reply->status == SSH_FX_OK ? SSH_FX_BAD_MESSAGE : reply->status, reply->message);
+        fail(listing, "open", reply->status == SSH_FX_OK ? SSH_FX_BAD_MESSAGE : reply->status,
+             reply->message);
         return;
     }
     ly_buf_add(&listing->handle, reply->handle);
@@ -103,8 +106,8 @@ static void opened(void *user, LySftpReply *reply)
         not_asked(listing);
 }
 
-void ly_gsftp_list_async(LyGSftp *self, const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
-                         gpointer user_data)
+void ly_gsftp_list_async(LyGSftp *self, const char *path, GCancellable *cancellable,
+                         GAsyncReadyCallback callback, gpointer user_data)
 {
     Listing *listing =
         ly_gsftp_operation(self, sizeof *listing, &list_tag, stop, cancellable, callback, user_data);

@@ -73,8 +73,10 @@ static void replied(void *user, LySftpReply *reply)
 {
     Request *request = user;
     const Kind *kind = request->kind;
-    LySftpOutcome outcome = {
-        .status = reply->status, .message = reply->message, .step = kind->step, .path = ly_bytes_str(request->path)};
+    LySftpOutcome outcome = {.status = reply->status,
+                             .message = reply->message,
+                             .step = kind->step,
+                             .path = ly_bytes_str(request->path)};
     if (outcome.status == SSH_FX_OK && reply->type != kind->reply)
         outcome.status = SSH_FX_BAD_MESSAGE;
     gpointer result = LY_GDONE;
@@ -86,11 +88,12 @@ static void replied(void *user, LySftpReply *reply)
         ly_goperation_fail_gerror(&request->operation, ly_gsftp_error(&outcome));
 }
 
-static void ask(LyGSftp *self, const Kind *kind, const char *path, const char *second, const LySftpAttrs *attrs,
-                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+static void ask(LyGSftp *self, const Kind *kind, const char *path, const char *second,
+                const LySftpAttrs *attrs, GCancellable *cancellable, GAsyncReadyCallback callback,
+                gpointer user_data)
 {
-    Request *request = ly_gsftp_operation(self, sizeof *request, result_tag(kind->result), stop, cancellable, callback,
-                                          user_data);
+    Request *request = ly_gsftp_operation(self, sizeof *request, result_tag(kind->result), stop, cancellable,
+                                          callback, user_data);
     LySftpClient *client = ly_gsftp_get_client(self);
     LyBytes bytes = ly_bytes_str(path);
     if (!request)
@@ -113,8 +116,10 @@ static void ask(LyGSftp *self, const Kind *kind, const char *path, const char *s
     void ly_gsftp_##name##_async(LyGSftp *self, const char *path, GCancellable *cancellable,                 \
                                  GAsyncReadyCallback callback, gpointer user_data)                           \
     {                                                                                                        \
-        static const Kind kind = {                                                                           \
-            .step = text, .path = ly_sftp_##name, .reply = LY_SFTP_REPLY_##reply_type, .result = result_kind}; \
+        static const Kind kind = {.step = text,                                                              \
+                                  .path = ly_sftp_##name,                                                    \
+                                  .reply = LY_SFTP_REPLY_##reply_type,                                       \
+                                  .result = result_kind};                                                    \
         ask(self, &kind, path, NULL, NULL, cancellable, callback, user_data);                                \
     }
 ASK_PATH(stat, "look at", ATTRS, &attrs_result)
@@ -128,7 +133,8 @@ ASK_PATH(statvfs, "ask for the room of", EXTENDED, &statvfs_result)
 /* Two. */
 #define ASK_TWO(name, first, second, text)                                                                   \
     void ly_gsftp_##name##_async(LyGSftp *self, const char *first, const char *second,                       \
-                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data) \
+                                 GCancellable *cancellable, GAsyncReadyCallback callback,                    \
+                                 gpointer user_data)                                                         \
     {                                                                                                        \
         static const Kind kind = {.step = text, .two = ly_sftp_##name, .reply = LY_SFTP_REPLY_STATUS};       \
         ask(self, &kind, first, second, NULL, cancellable, callback, user_data);                             \
@@ -147,8 +153,8 @@ void ly_gsftp_rename_async(LyGSftp *self, const char *from, const char *to, gboo
 }
 
 /* A path and attributes. */
-void ly_gsftp_setstat_async(LyGSftp *self, const char *path, const LySftpAttrs *attrs, GCancellable *cancellable,
-                            GAsyncReadyCallback callback, gpointer user_data)
+void ly_gsftp_setstat_async(LyGSftp *self, const char *path, const LySftpAttrs *attrs,
+                            GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
     static const Kind kind = {
         .step = "change the attributes of", .attrs = ly_sftp_setstat, .reply = LY_SFTP_REPLY_STATUS};

@@ -100,8 +100,8 @@ static void finish(gpointer owner)
     ly_sftp_writer_finish(((File *)owner)->writer);
 }
 
-GOutputStream *ly_gsftp_open_write(LyGSftp *self, const char *path, guint32 pflags, guint32 mode, guint64 start,
-                                   GError **error)
+GOutputStream *ly_gsftp_open_write(LyGSftp *self, const char *path, guint32 pflags, guint32 mode,
+                                   guint64 start, GError **error)
 {
     static const LyGOutputTo to = {.write = write_data, .finish = finish, .waits = TRUE, .gone = file_free};
     LySftpClient *client = ly_gsftp_get_client(self);

@@ -35,7 +35,8 @@ static void copy(LyGSftp *self, gboolean get, const char *remote_path, const cha
                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
     LyError error = {0};
-    Copy *op = ly_gsftp_operation(self, sizeof *op, &transfer_tag, stop_copy, cancellable, callback, user_data);
+    Copy *op =
+        ly_gsftp_operation(self, sizeof *op, &transfer_tag, stop_copy, cancellable, callback, user_data);
     LySftpClient *client = ly_gsftp_get_client(self);
     LyTransferOptions own = {.mode = UINT32_MAX};
     if (!op)
@@ -50,7 +51,8 @@ static void copy(LyGSftp *self, gboolean get, const char *remote_path, const cha
     LyLoop *loop = ly_gloop_loop(ly_gsftp_loop(self));
     if (!client)
         ly_goperation_fail_gerror(&op->operation, ly_gsftp_not_asked(self, "open", remote_path));
-    else if (get && !(op->transfer = ly_fast_get(loop, client, ly_bytes_str(remote_path), local_path, &own, &error)))
+    else if (get &&
+             !(op->transfer = ly_fast_get(loop, client, ly_bytes_str(remote_path), local_path, &own, &error)))
         ly_goperation_fail(&op->operation, &error);
     else if (!get &&
              !(op->transfer = ly_fast_put(loop, client, local_path, ly_bytes_str(remote_path), &own, &error)))
@@ -58,17 +60,21 @@ static void copy(LyGSftp *self, gboolean get, const char *remote_path, const cha
 }
 
 void ly_gsftp_get_async(LyGSftp *self, const char *remote_path, const char *local_path,
-                        const LyTransferOptions *options, GFileProgressCallback progress, gpointer progress_data,
-                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+                        const LyTransferOptions *options, GFileProgressCallback progress,
+                        gpointer progress_data, GCancellable *cancellable, GAsyncReadyCallback callback,
+                        gpointer user_data)
 {
-    copy(self, TRUE, remote_path, local_path, options, progress, progress_data, cancellable, callback, user_data);
+    copy(self, TRUE, remote_path, local_path, options, progress, progress_data, cancellable, callback,
+         user_data);
 }
 
 void ly_gsftp_put_async(LyGSftp *self, const char *local_path, const char *remote_path,
-                        const LyTransferOptions *options, GFileProgressCallback progress, gpointer progress_data,
-                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+                        const LyTransferOptions *options, GFileProgressCallback progress,
+                        gpointer progress_data, GCancellable *cancellable, GAsyncReadyCallback callback,
+                        gpointer user_data)
 {
-    copy(self, FALSE, remote_path, local_path, options, progress, progress_data, cancellable, callback, user_data);
+    copy(self, FALSE, remote_path, local_path, options, progress, progress_data, cancellable, callback,
+         user_data);
 }
 
 gboolean ly_gsftp_transfer_finish(LyGSftp *self, GAsyncResult *result, guint64 *len, GError **error)
@@ -106,7 +112,8 @@ static bool work_found(void *user, LyBytes path, unsigned depth, const LySftpAtt
 
 static Work *begin(LyGSftp *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
-    return ly_gsftp_operation(self, sizeof(Work), ly_gsftp_done_tag(), stop_work, cancellable, callback, user_data);
+    return ly_gsftp_operation(self, sizeof(Work), ly_gsftp_done_tag(), stop_work, cancellable, callback,
+                              user_data);
 }
 
 /* `tree`: what was begun; NULL: it could not be. */
@@ -115,7 +122,8 @@ static void begun(Work *work, LySftpTree *tree, const char *path)
     work->tree = tree;
     if (!tree)
         ly_goperation_fail_gerror(
-            &work->operation, ly_gsftp_not_asked(g_task_get_source_object(work->operation.task), "use", path));
+            &work->operation,
+            ly_gsftp_not_asked(g_task_get_source_object(work->operation.task), "use", path));
 }
 
 void ly_gsftp_walk_async(LyGSftp *self, const char *root, LySftpTreeFound found, gpointer found_data,
@@ -136,7 +144,8 @@ void ly_gsftp_mkdir_parents_async(LyGSftp *self, const char *path, guint32 mode,
     LySftpClient *client = ly_gsftp_get_client(self);
     Work *work = begin(self, cancellable, callback, user_data);
     if (work)
-        begun(work, client ? ly_sftp_mkdir_parents(client, ly_bytes_str(path), mode, work_done, work) : NULL, path);
+        begun(work, client ? ly_sftp_mkdir_parents(client, ly_bytes_str(path), mode, work_done, work) : NULL,
+              path);
 }
 
 void ly_gsftp_remove_tree_async(LyGSftp *self, const char *root, GCancellable *cancellable,
@@ -154,6 +163,8 @@ void ly_gsftp_copy_tree_async(LyGSftp *self, const char *from, const char *to, G
     LySftpClient *client = ly_gsftp_get_client(self);
     Work *work = begin(self, cancellable, callback, user_data);
     if (work)
-        begun(work, client ? ly_sftp_copy_tree(client, ly_bytes_str(from), ly_bytes_str(to), work_done, work) : NULL,
+        begun(work,
+              client ? ly_sftp_copy_tree(client, ly_bytes_str(from), ly_bytes_str(to), work_done, work)
+                     : NULL,
               from);
 }

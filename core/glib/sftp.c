@@ -89,7 +89,8 @@ static void dispose(GObject *object)
 static void ly_gsftp_class_init(LyGSftpClass *class)
 {
     G_OBJECT_CLASS(class)->dispose = dispose;
-    g_signal_new("closed", LY_TYPE_GSFTP, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_POINTER);
+    g_signal_new("closed", LY_TYPE_GSFTP, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                 G_TYPE_POINTER);
 }
 
 static void stop_opening(LyGOperation *operation)
@@ -110,8 +111,8 @@ void ly_gsftp_open_async(LyGClient *client, const LySftpOptions *options, GCance
         ly_gclient_fail(client, &open_tag, &error, callback, user_data);
         return;
     }
-    Opening *opening = ly_goperation_new(sizeof *opening, client->loop, client, &open_tag, stop_opening, cancellable,
-                                         callback, user_data);
+    Opening *opening = ly_goperation_new(sizeof *opening, client->loop, client, &open_tag, stop_opening,
+                                         cancellable, callback, user_data);
     if (!opening)
         return;
     LyGSftp *self = g_object_new(LY_TYPE_GSFTP, NULL);

@@ -109,7 +109,8 @@ static void stream_shutdown(LyCarrier *carrier)
     StreamCarrier *self = (StreamCarrier *)carrier;
     stream_want_write(carrier, false);
     if (G_IS_SOCKET_CONNECTION(self->stream))
-        g_socket_shutdown(g_socket_connection_get_socket(G_SOCKET_CONNECTION(self->stream)), FALSE, TRUE, NULL);
+        g_socket_shutdown(g_socket_connection_get_socket(G_SOCKET_CONNECTION(self->stream)), FALSE, TRUE,
+                          NULL);
     else
         g_output_stream_close_async(G_OUTPUT_STREAM(self->out), G_PRIORITY_DEFAULT, NULL, NULL, NULL);
 }
@@ -150,7 +151,8 @@ LyCarrier *ly_gcarrier_new(LyGLoop *loop, GIOStream *stream, GError **error)
     GInputStream *in = g_io_stream_get_input_stream(stream);
     GOutputStream *out = g_io_stream_get_output_stream(stream);
     if (!G_IS_POLLABLE_INPUT_STREAM(in) || !g_pollable_input_stream_can_poll(G_POLLABLE_INPUT_STREAM(in)) ||
-        !G_IS_POLLABLE_OUTPUT_STREAM(out) || !g_pollable_output_stream_can_poll(G_POLLABLE_OUTPUT_STREAM(out))) {
+        !G_IS_POLLABLE_OUTPUT_STREAM(out) ||
+        !g_pollable_output_stream_can_poll(G_POLLABLE_OUTPUT_STREAM(out))) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
                     "a %s cannot carry an SSH connection: its streams cannot be polled",
                     G_OBJECT_TYPE_NAME(stream));

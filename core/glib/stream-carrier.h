@@ -1,5 +1,5 @@
-/* An SSH connection over any GIOStream whose streams are pollable: a GSocketConnection that a program's own proxy
- * code made, a GTlsConnection, a channel of another connection. */
+/* An SSH connection over any GIOStream whose streams are pollable: a GSocketConnection that a program's own
+ * proxy code made, a GTlsConnection, a channel of another connection. */
 #ifndef LY_GLIB_STREAM_CARRIER_H
 #define LY_GLIB_STREAM_CARRIER_H
 

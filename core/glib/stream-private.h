@@ -1,5 +1,5 @@
-/* Pollable streams that the core feeds and drains. Reading and writing without blocking, and their sources, are
- * for the loop's thread; blocking reads and writes are for any: in the loop's own thread they iterate its
+/* Pollable streams that the core feeds and drains. Reading and writing without blocking, and their sources,
+ * are for the loop's thread; blocking reads and writes are for any: in the loop's own thread they iterate its
  * context, in another one (GTlsConnection's handshake runs in such) they wait for the loop's. The bytes go
  * through functions of an owner, which are called in the loop's thread alone. */
 #ifndef LY_GLIB_STREAM_PRIVATE_H
@@ -44,10 +44,12 @@ void ly_ginput_leave(LyGInput *input);
 #define LY_TYPE_GOUTPUT (ly_goutput_get_type())
 G_DECLARE_FINAL_TYPE(LyGOutput, ly_goutput, LY, GOUTPUT, GOutputStream)
 typedef struct LyGOutputTo {
-    gsize (*write)(gpointer owner, LyBytes data); /* how many were taken; when fewer, ly_goutput_writable follows */
-    void (*finish)(gpointer owner);               /* the stream was closed */
-    gboolean waits; /* closing waits for ly_goutput_end and reports its error */
-    void (*gone)(gpointer owner); /* the stream was finalized; the owner is not called afterwards. May be NULL */
+    gsize (*write)(gpointer owner,
+                   LyBytes data);   /* how many were taken; when fewer, ly_goutput_writable follows */
+    void (*finish)(gpointer owner); /* the stream was closed */
+    gboolean waits;                 /* closing waits for ly_goutput_end and reports its error */
+    void (*gone)(
+        gpointer owner); /* the stream was finalized; the owner is not called afterwards. May be NULL */
 } LyGOutputTo;
 LyGOutput *ly_goutput_new(LyGLoop *loop, const LyGOutputTo *to, gpointer owner);
 void ly_goutput_writable(LyGOutput *output);

@@ -129,9 +129,9 @@ static int spawn(pid_t *pid, const LyChildOptions *options, const Ends *ends)
 #endif
     if (!failed && options->directory)
         failed = posix_spawn_file_actions_addchdir_np(&actions, options->directory);
-    /* Blocked signals and an ignored SIGPIPE are this program's way of working, not to be inherited. Nor is, in
-     * a session of its own, what the shell ignores for a program that it starts in the background: there it
-     * would keep a program on a channel from being interrupted. */
+    /* Blocked signals and an ignored SIGPIPE are this program's way of working, not to be inherited. Nor is,
+     * in a session of its own, what the shell ignores for a program that it starts in the background: there
+     * it would keep a program on a channel from being interrupted. */
     static const int of_terminals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     sigset_t none, ours;
     sigemptyset(&none);

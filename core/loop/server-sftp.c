@@ -23,8 +23,8 @@ static size_t sink_write(void *user, const LyBytes *parts, size_t count)
     return channel->channel ? ly_channel_send(channel->channel, parts, count) : 0;
 }
 
-/* Who sends SYMLINK's arguments as OpenSSH does: some clients always, and whoever goes by the server's name (npm
- * ssh2, libssh, AsyncSSH, WinSCP) to a server that calls itself OpenSSH. */
+/* Who sends SYMLINK's arguments as OpenSSH does: some clients always, and whoever goes by the server's name
+ * (npm ssh2, libssh, AsyncSSH, WinSCP) to a server that calls itself OpenSSH. */
 static bool has_openssh_order(LyServer *server)
 {
     static const char *const idents[] = {"OpenSSH", "Lanyard", "dropbear", "PuTTY", "FileZilla", "paramiko"};

@@ -223,12 +223,8 @@ static void examined(void *user, LySftpReply *reply)
 static void opened(void *user, LySftpReply *reply)
 {
     LyTransfer *transfer = user;
-    transfer->asked = 0;
-    if (reply->type != LY_SFTP_REPLY_HANDLE) {
-        ly_transfer_fail_remote(transfer, reply, "open");
+    if (!ly_transfer_opened(transfer, reply))
         return;
-    }
-    ly_transfer_opened(transfer, reply->handle);
     transfer->asked = ly_sftp_fstat(transfer->client, reply->handle, examined, transfer);
     if (!transfer->asked)
         ly_transfer_fail_remote(transfer, NULL, "examine");

@@ -49,7 +49,8 @@ void ly_transfer_prepare(LyTransfer *transfer, uint64_t limit);
 LyTransferChunk *ly_transfer_take_chunk(LyTransfer *transfer);
 void ly_transfer_give_chunk(LyTransfer *transfer, LyTransferChunk *chunk);
 void ly_transfer_progress(LyTransfer *transfer);
-void ly_transfer_opened(LyTransfer *transfer, LyBytes handle);
+/* What OPEN brought; false: no handle, and the transfer ends. */
+bool ly_transfer_opened(LyTransfer *transfer, const LySftpReply *reply);
 LyBytes ly_transfer_handle(LyTransfer *transfer);
 /* The end, told at the end of the loop's iteration; the first one counts. */
 void ly_transfer_end(LyTransfer *transfer);

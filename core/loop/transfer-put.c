@@ -137,12 +137,8 @@ static void write_more(LyTransfer *transfer)
 static void opened(void *user, LySftpReply *reply)
 {
     LyTransfer *transfer = user;
-    transfer->asked = 0;
-    if (reply->type != LY_SFTP_REPLY_HANDLE) {
-        ly_transfer_fail_remote(transfer, reply, "open");
+    if (!ly_transfer_opened(transfer, reply))
         return;
-    }
-    ly_transfer_opened(transfer, reply->handle);
     ly_transfer_prepare(transfer, ly_sftp_client_limits(transfer->client)->max_write);
     write_more(transfer);
 }

@@ -102,10 +102,16 @@ void ly_transfer_progress(LyTransfer *transfer)
         ly_loop_defer(transfer->loop, &transfer->task);
 }
 
-void ly_transfer_opened(LyTransfer *transfer, LyBytes handle)
+bool ly_transfer_opened(LyTransfer *transfer, const LySftpReply *reply)
 {
-    memcpy(transfer->handle, handle.data, handle.len);
-    transfer->handle_len = handle.len;
+    transfer->asked = 0;
+    if (reply->type != LY_SFTP_REPLY_HANDLE) {
+        ly_transfer_fail_remote(transfer, reply, "open");
+        return false;
+    }
+    memcpy(transfer->handle, reply->handle.data, reply->handle.len);
+    transfer->handle_len = reply->handle.len;
+    return true;
 }
 
 LyBytes ly_transfer_handle(LyTransfer *transfer)

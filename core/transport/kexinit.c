@@ -57,6 +57,9 @@ static bool get(LyBytes payload, KexInit *init)
     bool valid = true;
     for (int i = 0; i < LIST_COUNT; i++) {
         init->list[i] = ly_get_string(&reader);
+        /* libssh 0.10 ends its list of ciphers with a comma. */
+        if (init->list[i].len > 1 && init->list[i].data[init->list[i].len - 1] == ',')
+            init->list[i].len--;
         valid = valid && ly_names_valid(init->list[i]);
     }
     init->first_kex_packet_follows = ly_get_bool(&reader);

@@ -147,7 +147,7 @@ succeeds "forward: no sanitizer's report" no_sanitizer_in "$dir/err_forward" "$d
 status 'forward: a mistake' 255 example forward -L 1:2 127.0.0.1
 sentence 'forward: a mistake' '-L 1:2'
 status 'forward: refused by the server' 255 timeout 60 "$at/forward" -F "$dir/config" -p "$port_shell" -R 0:127.0.0.1:1 127.0.0.1 2>"$dir/err"
-sentence 'forward: refused by the server' refused
+contains 'forward: refused by the server: it says why' refused "$(cat "$dir/err")"
 
 # --- http-get, which is built where libcurl is
 if [ -x "$at/http-get" ]; then
@@ -164,6 +164,15 @@ if [ -x "$at/http-get" ]; then
     sentence 'http-get: a certificate of nobody' certificate
     status 'http-get: no web server there' 255 example http-get 127.0.0.1 http://localhost:1/
     contains 'http-get: no web server there' 'http-get: http://localhost:1/: ' "$(cat "$dir/err")"
+    before=$(grep -c ^connection "$dir/web")
+    "$at/http-get" -F "$dir/config" -p "$port_all" 127.0.0.1 "http://localhost:$web/wait/100" >"$dir/out" 2>"$dir/err" &
+    getter=$!
+    pids[getter]=1
+    more_connections() { [ "$(grep -c ^connection "$dir/web")" -gt "$before" ]; }
+    wait_for 20 more_connections
+    end_process $getter
+    check 'http-get: SIGTERM in the midst ends it' 255 $?
+    succeeds "http-get: no sanitizer's report" no_sanitizer_in "$dir/err"
 fi
 
 # --- hop: connections one in the other
@@ -204,9 +213,17 @@ for way in get put; do
     sentence "sftp-$way: no such file" "$dir/nothing"
 done
 status 'sftp-get: no SFTP there' 255 timeout 60 "$at/sftp-get" -F "$dir/config" -p "$port_shell" 127.0.0.1 "$dir/data" "$dir/new" 2>"$dir/err"
-sentence 'sftp-get: no SFTP there' SFTP
+sentence 'sftp-get: no SFTP there' 'subsystem "sftp"'
 contains 'sftp-get: a progress bar' '[########################################] 5000000 of 5000000 bytes' \
     "$($python "$here/dialog.py" -- "$at/sftp-get" -F "$dir/config" -p "$port_all" 127.0.0.1 "$dir/data" "$dir/again")"
+
+# --- glib-exec, which is built where GLib is
+if [ -x "$at/glib-exec" ]; then
+    status 'glib-exec' 7 example glib-exec 127.0.0.1 "cat $dir/data; exit 7"
+    succeeds 'glib-exec: the same bytes' same_file "$dir/data" "$dir/out"
+    status 'glib-exec: an unknown host key' 255 example glib-exec -o "UserKnownHostsFile=$dir/none" 127.0.0.1 true
+    sentence 'glib-exec: an unknown host key' 'host key'
+fi
 
 # --- netconf-hello
 check 'netconf-hello' '<hello>server to <?xml</hello>' "$(example netconf-hello 127.0.0.1 </dev/null)"
@@ -290,6 +307,14 @@ got=$(by_password wrong; echo "status $?")
 contains 'exec: a refused password' 'failed: tried password (refused)' "$got"
 contains 'exec: a refused password: status' 'status 255' "$got"
 contains 'exec: a password' 'there is one command' "$(by_password secret)"
+cat >"$dir/interrupted" <<ENDOFSCRIPT
+trap : INT
+"$at/exec" ${settings[*]} -p $port -o PreferredAuthentications=password alice@127.0.0.1 other
+echo "status \$?"
+stty -a | tr ' ' '\n' | grep '^-*echo;*\$'
+ENDOFSCRIPT
+got=$($python "$here/dialog.py" 'password: ' '^C' -- sh "$dir/interrupted" | tr -d '\r' | tail -n 2)
+check 'exec: Ctrl-C at the question ends it, with the echo back' 'status 130 echo' "$(echo $got)"
 stop_example server-exec
 
 mkdir "$dir/folder"

@@ -1,9 +1,15 @@
-/* peer-server [-b ADDRESS] [-p PORT] [-i IDENT] -h HOSTKEY...: an application that answers for itself, by LyServerHandlers; for what a
- * shell behind core/examples/sshd cannot show. It prints its port. How one signs in depends on the user:
- *   change  the password "secret" is too old      rounds  keyboard-interactive, two rounds
- *   key     any key                               both    any key, then the password
- *   host    any host's key                        else    the password; of "plain" SFTP has no extensions
- * Its commands are at `commands` below. Its host keys are announced; of the second one it has no good proof. */
+/* peer-server [-b ADDRESS] [-p PORT] [-i IDENT] -h HOSTKEY...: an application that answers for itself, by
+ * LyServerHandlers; for what a shell behind core/examples/sshd cannot show. It prints its port.
+ *
+ * How one signs in depends on the user:
+ *
+ * - change: the password "secret" is too old
+ * - rounds: keyboard-interactive, two rounds
+ * - key: any key; both: any key, then the password; host: any host's key
+ * - else: the password; SFTP of "plain" has no extensions
+ *
+ * Its commands are at `commands` below. Its host keys are announced; of the second one it has no good proof.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -285,7 +291,8 @@ static void open_back(Peer *peer, LyChannel *channel, const char *type, LyBuf *d
 {
     LyChannelOptions options = {.func = back_channel, .user = peer};
     peer->waiting = channel;
-    if (!ly_channel_open(ly_server_connection(peer->server), ly_bytes_str(type), ly_buf_bytes(data), &options))
+    if (!ly_channel_open(ly_server_connection(peer->server), ly_bytes_str(type), ly_buf_bytes(data),
+                         &options))
         ly_channel_close(channel);
     ly_buf_free(data);
 }
@@ -395,11 +402,11 @@ static const struct Command {
     {"exit", run_exit},           /* STATUS */
     {"forwarded", run_forwarded}, /* ADDRESS PORT: somebody connects there */
     {"rekey", run_rekey},
-    {"signal", run_signal},               /* NAME */
-    {"story", run_story},                 /* what was tried to sign in */
-    {"told", run_told},                   /* env, pty, x11 */
+    {"signal", run_signal},                   /* NAME */
+    {"story", run_story},                     /* what was tried to sign in */
+    {"told", run_told},                       /* env, pty, x11 */
     {"unknown-channel", run_unknown_channel}, /* opens one of a type that nobody knows */
-    {"x11", run_x11},                     /* a client of X */
+    {"x11", run_x11},                         /* a client of X */
 };
 
 /* The directory backend, without what draft 02 does not have. */
@@ -545,8 +552,7 @@ int main(int argc, char **argv)
     ly_list_init(&application.peers);
     application.loop = ly_loop_new(&error);
     LySignals *signals = ly_signals_new(application.loop, ending, LY_COUNT(ending), quit, &application);
-    LyListener *listener =
-        ly_listener_new(application.loop, address, port, accepted, &application, &error);
+    LyListener *listener = ly_listener_new(application.loop, address, port, accepted, &application, &error);
     if (!listener) {
         fprintf(stderr, "%s\n", error.message);
         return 1;

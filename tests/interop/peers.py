@@ -667,12 +667,13 @@ def paramiko_listen():
         transport = paramiko.Transport(peer)
         transport.add_server_key(paramiko.Ed25519Key(filename=at("host_ed25519")))
         transport.add_server_key(paramiko.RSAKey(filename=at("host_rsa")))
-        server = ParamikoServer()
+        server, channels = ParamikoServer(), []
         keep.append((transport, server))
         try:
             transport.start_server(server=server)
             while transport.is_active():
                 channel = transport.accept(1)
+                channels.append(channel)  # it closes what nobody refers to
                 if channel and channel.get_id() in getattr(server, "tunnels", ()):
                     threading.Thread(target=echo, args=(channel,), daemon=True).start()
                 if server and getattr(server, "forward", None):

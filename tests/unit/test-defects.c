@@ -16,8 +16,8 @@ static void test_server_sig_algs(void)
     LyBytes names, name;
     unsigned count = 0;
     g_assert_true(ly_transport_peer_extension(pair.end[LY_CLIENT].t, "server-sig-algs", &names));
-    static const char *const wanted[] = {"rsa-sha2-256", "rsa-sha2-512", "ssh-ed25519", "ecdsa-sha2-nistp256",
-                                         "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"};
+    static const char *const wanted[] = {"rsa-sha2-256",        "rsa-sha2-512",        "ssh-ed25519",
+                                         "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"};
     for (size_t i = 0; i < LY_COUNT(wanted); i++)
         g_assert_true(ly_names_contain(names, ly_bytes_str(wanted[i])));
     while (names.len) {
@@ -69,8 +69,8 @@ static void test_certificate_line(void)
                                     .valid_before = UINT64_MAX};
     for (int i = 0; i < KEY_COUNT; i++) {
         LyError error = {0};
-        LyKey *certificate =
-            ly_certificate_issue(crypto, host_keys[i], &request, false, host_keys[KEY_ED25519], (LyBytes){0}, &error);
+        LyKey *certificate = ly_certificate_issue(crypto, host_keys[i], &request, false,
+                                                  host_keys[KEY_ED25519], (LyBytes){0}, &error);
         g_assert_cmpstr(error.message, ==, "");
         LyBuf line = {0};
         ly_key_write_line(certificate, &line);

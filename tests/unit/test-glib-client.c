@@ -46,8 +46,8 @@ static void test_loop_timer(void)
 static void on_handshake(LyGClient *client, gpointer names, gboolean initial, gpointer data)
 {
     const LyNegotiated *negotiated = names;
-    g_string_append_printf(((GRig *)data)->log, "%s:%.*s ", initial ? "initial" : "later", (int)negotiated->kex.len,
-                           (const char *)negotiated->kex.data);
+    g_string_append_printf(((GRig *)data)->log, "%s:%.*s ", initial ? "initial" : "later",
+                           (int)negotiated->kex.len, (const char *)negotiated->kex.data);
 }
 
 static void on_text(LyGClient *client, gpointer text, gpointer data)
@@ -184,7 +184,8 @@ static bool never_answered(void *user, LyServer *server, const LyUserauthRequest
     return true;
 }
 
-/* Before it begins, before the loop runs, at the host key, after the key exchange, while the server thinks. */
+/* Before it begins, before the loop runs, at the host key, after the key exchange, while the server thinks.
+ */
 static void test_cancel_connect(gconstpointer data)
 {
     int stage = GPOINTER_TO_INT(data);
@@ -284,14 +285,16 @@ static void test_global_request(void)
     GError *error = NULL;
     GAsyncResult *result = NULL;
     LyBuf data = {0};
-    ly_gclient_global_request_async(rig.client, "nonsense@example.test", (LyBytes){0}, NULL, keep_result, &result);
+    ly_gclient_global_request_async(rig.client, "nonsense@example.test", (LyBytes){0}, NULL, keep_result,
+                                    &result);
     ITERATE_UNTIL(result);
     g_assert_null(ly_gclient_global_request_finish(rig.client, result, &error));
     g_assert_error(error, LY_GERROR, LY_ERROR_UNSUPPORTED);
     g_clear_error(&error);
     g_clear_object(&result);
     ly_put_tcpip_forward(&data, LY_BYTES("localhost"), 0);
-    ly_gclient_global_request_async(rig.client, "tcpip-forward", ly_buf_bytes(&data), NULL, keep_result, &result);
+    ly_gclient_global_request_async(rig.client, "tcpip-forward", ly_buf_bytes(&data), NULL, keep_result,
+                                    &result);
     ITERATE_UNTIL(result);
     GBytes *reply = ly_gclient_global_request_finish(rig.client, result, &error);
     g_assert_no_error(error);
@@ -300,8 +303,8 @@ static void test_global_request(void)
     g_clear_object(&result);
     /* cancelled: the answer finds nobody */
     GCancellable *cancellable = g_cancellable_new();
-    ly_gclient_global_request_async(rig.client, "nonsense@example.test", (LyBytes){0}, cancellable, keep_result,
-                                    &result);
+    ly_gclient_global_request_async(rig.client, "nonsense@example.test", (LyBytes){0}, cancellable,
+                                    keep_result, &result);
     g_cancellable_cancel(cancellable);
     ITERATE_UNTIL(result);
     g_assert_null(ly_gclient_global_request_finish(rig.client, result, &error));
@@ -342,18 +345,20 @@ static void test_listen(gconstpointer data)
     g_clear_object(&result);
     g_signal_connect(listener, "channel", G_CALLBACK(keep_channel), &channel);
     GSocketClient *visitor = g_socket_client_new();
-    GSocketAddress *address = data ? g_unix_socket_address_new(path)
-                                   : g_inet_socket_address_new_from_string("127.0.0.1", ly_glistener_get_port(listener));
+    GSocketAddress *address =
+        data ? g_unix_socket_address_new(path)
+             : g_inet_socket_address_new_from_string("127.0.0.1", ly_glistener_get_port(listener));
     g_socket_client_connect_async(visitor, G_SOCKET_CONNECTABLE(address), NULL, keep_result, &result);
     ITERATE_UNTIL(result && channel);
     GSocketConnection *connection = g_socket_client_connect_finish(visitor, result, &error);
     g_assert_no_error(error);
     g_clear_object(&result);
     char got[10] = "";
-    g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), "visit", 5, NULL, NULL, &error);
+    g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), "visit", 5, NULL, NULL,
+                              &error);
     g_assert_no_error(error);
-    g_input_stream_read_all_async(g_io_stream_get_input_stream(G_IO_STREAM(channel)), got, 5, 0, NULL, keep_result,
-                                  &result);
+    g_input_stream_read_all_async(g_io_stream_get_input_stream(G_IO_STREAM(channel)), got, 5, 0, NULL,
+                                  keep_result, &result);
     ITERATE_UNTIL(result);
     g_assert_cmpstr(got, ==, "visit");
     g_clear_object(&result);

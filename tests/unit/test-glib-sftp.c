@@ -1,5 +1,5 @@
-/* core/glib's SFTP: requests, files, streams, trees, cancelling, the end of the session; the server's directory backend
- * serves a temporary folder. */
+/* core/glib's SFTP: requests, files, streams, trees, cancelling, the end of the session; the server's
+ * directory backend serves a temporary folder. */
 #include "glib-rig.h"
 
 #include <fcntl.h>
@@ -35,7 +35,8 @@ static void finish(SRig *self)
     g_clear_object(&self->result);
     g_clear_object(&self->sftp);
     rig_clear(&self->rig);
-    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+    g_assert_true(
+        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
     g_free(self->dir);
 }
 
@@ -204,7 +205,8 @@ static void test_streams(void)
     start(&self);
     GInputStream *memory = g_memory_input_stream_new_from_data(data, (gssize)len, NULL);
     GOutputStream *output = ly_gsftp_open_write(self.sftp, "file", 0, 0644, 0, &self.error);
-    g_output_stream_splice_async(output, memory, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, 0, NULL, keep_result, &self.result);
+    g_output_stream_splice_async(output, memory, G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET, 0, NULL, keep_result,
+                                 &self.result);
     ITERATE_UNTIL(self.result);
     g_assert_cmpint(g_output_stream_splice_finish(output, self.result, &self.error), ==, len);
     g_assert_no_error(self.error);
@@ -218,7 +220,8 @@ static void test_streams(void)
     g_free(there);
     GInputStream *input = ly_gsftp_open_read(self.sftp, "file", 0, G_MAXUINT64, &self.error);
     output = g_memory_output_stream_new_resizable();
-    g_output_stream_splice_async(output, input, G_OUTPUT_STREAM_SPLICE_CLOSE_SOURCE, 0, NULL, keep_result, &self.result);
+    g_output_stream_splice_async(output, input, G_OUTPUT_STREAM_SPLICE_CLOSE_SOURCE, 0, NULL, keep_result,
+                                 &self.result);
     ITERATE_UNTIL(self.result);
     g_assert_cmpint(g_output_stream_splice_finish(output, self.result, &self.error), ==, len);
     g_assert_cmpmem(g_memory_output_stream_get_data(G_MEMORY_OUTPUT_STREAM(output)), len, data, len);
@@ -269,7 +272,8 @@ static void test_transfer(void)
     guint64 copied = 0;
     goffset last = 0;
     start(&self);
-    char *local = g_build_filename(self.dir, "local", NULL), *back = g_build_filename(self.dir, "back", NULL), *got;
+    char *local = g_build_filename(self.dir, "local", NULL), *back = g_build_filename(self.dir, "back", NULL),
+         *got;
     g_assert_true(g_file_set_contents(local, (char *)data, (gssize)len, NULL));
     CALL(&self, put, local, "remote", NULL, note_progress, &last);
     g_assert_true(ly_gsftp_transfer_finish(self.sftp, self.result, &copied, &self.error));
@@ -367,7 +371,8 @@ static void test_cancel(void)
                                    &result);
                 break;
             case 5:
-                ly_gsftp_put_async(self.sftp, local, "other", NULL, NULL, NULL, cancellable, keep_result, &result);
+                ly_gsftp_put_async(self.sftp, local, "other", NULL, NULL, NULL, cancellable, keep_result,
+                                   &result);
                 break;
             case 6:
                 ly_gsftp_walk_async(self.sftp, "t", count_entry, &count, cancellable, keep_result, &result);
@@ -474,7 +479,8 @@ static void test_no_server(void)
     ITERATE_UNTIL(self.result);
     g_assert_null(ly_gsftp_open_finish(self.rig.client, self.result, &self.error));
     g_assert_error(self.error, LY_GERROR, LY_ERROR_DISCONNECT);
-    g_assert_cmpstr(self.error->message, ==, "the SFTP server did not start, exit status 127 (it said nothing)");
+    g_assert_cmpstr(self.error->message, ==,
+                    "the SFTP server did not start, exit status 127 (it said nothing)");
     g_clear_error(&self.error);
     g_clear_object(&self.rig.served);
     finish(&self);
@@ -486,9 +492,9 @@ int main(int argc, char **argv)
         const char *name;
         void (*func)(void);
     } tests[] = {
-        {"requests", test_requests}, {"list", test_list},         {"files", test_files},
-        {"streams", test_streams},   {"transfer", test_transfer}, {"trees", test_trees},
-        {"cancel", test_cancel},     {"dropped", test_dropped},   {"connection-lost", test_connection_lost},
+        {"requests", test_requests},   {"list", test_list},         {"files", test_files},
+        {"streams", test_streams},     {"transfer", test_transfer}, {"trees", test_trees},
+        {"cancel", test_cancel},       {"dropped", test_dropped},   {"connection-lost", test_connection_lost},
         {"no-server", test_no_server},
     };
     g_test_init(&argc, &argv, NULL);

@@ -286,6 +286,9 @@ static void test_kexinit(void)
         {{.list = {[9] = long_name}}, 2, "malformed"},
         {{.list = {"a,,b"}}, 2, "malformed"},
         {{.list = {",a"}}, 2, "malformed"},
+        {{.list = {","}}, 2, "malformed"},
+        {{.list = {"a,,"}}, 2, "malformed"},
+        {{.list = {[2] = "twofish,"}}, 3, " offers twofish and here is "}, /* libssh's comma at the end */
         {{.reserved = 1}, 2, "malformed"},
     };
     for (int role = 0; role < 2; role++) {

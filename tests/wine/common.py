@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -214,6 +215,17 @@ def pageant_pipe():
 def over_cygwin(path, requests, pieces=28):
     with cygwin_client(path, pieces=pieces) as connection:
         return [exchange(connection, bytes.fromhex(request)).hex() for request in requests]
+
+
+def serve_in_threads(listener, serve):
+    def accept():
+        while True:
+            try:
+                connection = listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
 
 
 class Peer:

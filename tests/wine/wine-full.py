@@ -10,12 +10,11 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 
 from common import (agentcli, AGENTCLI, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV, exchange,
                     expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW, node,
                     over_cygwin, pageant_pipe, Peer, pipe_of_the_user, Program, receive, receive_frame,
-                    receive_reply, refused_start, run, shipped, string, TEST_PIPE, TOP, wait_until,
+                    receive_reply, refused_start, run, serve_in_threads, shipped, string, TEST_PIPE, TOP, wait_until,
                     WINDOW_CASES, windows_path)
 
 AGENT = os.path.join(MINGW, "agent", "windows", "lanyard-agent.exe")
@@ -48,15 +47,7 @@ class UnixDoor:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.unix)
         self.listener.listen(50)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection = self.listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        serve_in_threads(self.listener, self.serve)
 
     def serve(self, connection):
         try:

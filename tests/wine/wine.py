@@ -15,7 +15,7 @@ import time
 from common import (agentcli, AGENTCLI, ask_unix, begin, BUILD, case, compile_pagent, cygwin_client, end, ENV,
                     exchange, expect, FAILED, FAILURE, file_of_the_user, FOLDER, frame, LIST, MINGW,
                     node, over_cygwin, pageant_pipe, Peer, pipe_of_the_user, Program, receive, receive_frame,
-                    receive_reply, refused_start, run, shipped, string, TEST_PIPE, wait_until, WINDOW_CASES,
+                    receive_reply, refused_start, run, serve_in_threads, shipped, string, TEST_PIPE, wait_until, WINDOW_CASES,
                     windows_path)
 
 BRIDGE = os.path.join(MINGW, "agent", "windows", "lanyard-agent-bridge.exe")
@@ -36,15 +36,7 @@ class Agent(Peer):
         with open(self.file, "w", encoding="ascii") as file:
             file.write("!<socket >%d s %08X-%08X-%08X-%08X\0" % (self.listener.getsockname()[1], *words))
         self.open_now, self.opened, self.counting = 0, 0, threading.Lock()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection = self.listener.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        serve_in_threads(self.listener, self.serve)
 
     def serve(self, connection):
         with self.counting:
