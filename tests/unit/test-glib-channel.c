@@ -682,14 +682,6 @@ static void test_dropped(void)
     rig_clear(&rig);
 }
 
-/* GIO's TLS is a module of its own, and the leak check loses its way in the thread-local storage of modules.
- */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "intercept_tls_get_addr=0";
-}
-
 int main(int argc, char **argv)
 {
     static const struct {
