@@ -88,7 +88,7 @@ static void clear_identity(LyAgent *agent, Identity *identity)
     ly_free(identity->provider);
 }
 
-void ly_agent_list_changed(LyAgent *agent)
+static void list_changed(LyAgent *agent)
 {
     agent->list.len = 0;
     agent->changed = true;
@@ -101,7 +101,7 @@ static void find_next_expiry(LyAgent *agent)
         agent->next_expiry_us = LY_MIN(agent->next_expiry_us, agent->identities[i]->expires_us);
 }
 
-void ly_agent_remove(LyAgent *agent, size_t index)
+static void remove_identity(LyAgent *agent, size_t index)
 {
     Identity *identity = agent->identities[index];
     LyKey *key = ly_key_ref(identity->key);
@@ -113,7 +113,7 @@ void ly_agent_remove(LyAgent *agent, size_t index)
     ly_free(identity);
     if (was_next)
         find_next_expiry(agent);
-    ly_agent_list_changed(agent);
+    list_changed(agent);
     ly_agent_refuse_kept(agent, key, "the key was removed");
     ly_key_unref(key);
 }
@@ -121,7 +121,7 @@ void ly_agent_remove(LyAgent *agent, size_t index)
 void ly_agent_remove_all(LyAgent *agent)
 {
     while (agent->count)
-        ly_agent_remove(agent, agent->count - 1);
+        remove_identity(agent, agent->count - 1);
 }
 
 static bool is_of_module(const Identity *identity, const char *path)
@@ -135,7 +135,7 @@ size_t ly_agent_remove_provider(LyAgent *agent, const char *path)
     for (size_t i = agent->count; i-- > 0;) {
         if (i >= agent->count || !is_of_module(agent->identities[i], path))
             continue;
-        ly_agent_remove(agent, i);
+        remove_identity(agent, i);
         count++;
     }
     return count;
@@ -158,7 +158,7 @@ void ly_agent_expire(LyAgent *agent)
             continue;
         ly_log(&agent->options.log, LY_LOG_INFO, "the lifetime of the key \"%s\" is over",
                LY_PRINTABLE(ly_key_comment(agent->identities[i]->key)));
-        ly_agent_remove(agent, i);
+        remove_identity(agent, i);
     }
 }
 
@@ -252,7 +252,7 @@ bool ly_agent_put_identity(LyAgentClient *client, const IdentityAdd *add)
     agent->held += identity->held;
     agent->constrained += identity->destinations.len > 0;
     find_next_expiry(agent);
-    ly_agent_list_changed(agent);
+    list_changed(agent);
     return true;
 }
 
@@ -265,7 +265,7 @@ void ly_agent_set_key(LyAgent *agent, Identity *identity, LyKey *key, bool close
     identity->key = key;
     identity->closed = closed;
     agent->list_len += list_len(key);
-    ly_agent_list_changed(agent);
+    list_changed(agent);
 }
 
 void ly_agent_touch(LyAgent *agent, Identity *identity)
@@ -395,7 +395,7 @@ void ly_agent_handle_remove(Request *request, LyReader *reader)
     Identity *identity = ly_agent_find_parsed(agent, ly_get_string(reader), &index);
     bool good = !reader->failed && identity && ly_agent_is_permitted(client, identity, (LyBytes){0}, NULL);
     if (good)
-        ly_agent_remove(agent, index);
+        remove_identity(agent, index);
     ly_agent_reply_status(request, good ? SSH_AGENT_SUCCESS : SSH_AGENT_FAILURE);
 }
 

@@ -160,7 +160,6 @@ struct LyAgent {
 /* `target` and `why` are taken over; `key` is referenced. */
 void ly_agent_notify(LyAgent *agent, LyAgentEventType type, LyAgentClient *client, LyKey *key, char *target,
                      char *why);
-void ly_agent_notice_free(Notice *notice);
 static inline bool ly_agent_is_closed_to_all(const LyAgent *agent)
 {
     return agent->locked || agent->suspended;
@@ -220,8 +219,6 @@ typedef struct IdentityAdd {
     size_t held;                    /* bytes of the request */
 } IdentityAdd;
 bool ly_agent_put_identity(LyAgentClient *client, const IdentityAdd *add);
-void ly_agent_remove(LyAgent *agent, size_t index);
-void ly_agent_list_changed(LyAgent *agent);
 void ly_agent_expire(LyAgent *agent);
 void ly_agent_apply_rules(LyAgent *agent, Identity *identity);
 /* The key's libcrypto form is about to be used. */

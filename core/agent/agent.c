@@ -23,6 +23,8 @@ LyAgent *ly_agent_new(LyCrypto *crypto, const LyAgentOptions *options)
     return agent;
 }
 
+static void notice_free(Notice *notice);
+
 void ly_agent_free(LyAgent *agent)
 {
     if (!agent)
@@ -31,9 +33,9 @@ void ly_agent_free(LyAgent *agent)
     ly_list_each(&agent->notices, Notice, link, notice)
     {
         ly_link_remove(&notice->link);
-        ly_agent_notice_free(notice);
+        notice_free(notice);
     }
-    ly_agent_notice_free(agent->shown);
+    notice_free(agent->shown);
     ly_agent_set_rules(agent, NULL, 0);
     ly_free(agent->identities);
     ly_free(agent->hashes);
@@ -107,7 +109,7 @@ void ly_agent_notify(LyAgent *agent, LyAgentEventType type, LyAgentClient *clien
     ly_list_append(&agent->notices, &notice->link);
 }
 
-void ly_agent_notice_free(Notice *notice)
+static void notice_free(Notice *notice)
 {
     if (!notice)
         return;
@@ -164,7 +166,7 @@ static void show_question(LyAgent *agent, Request *request, LyAgentEvent *event)
 bool ly_agent_next(LyAgent *agent, LyAgentEvent *event)
 {
     LyAgentClient *client;
-    ly_agent_notice_free(agent->shown);
+    notice_free(agent->shown);
     agent->shown = NULL;
     while ((client = ly_list_first(&agent->todo, LyAgentClient, todo_link))) {
         ly_link_remove(&client->todo_link);

@@ -7,11 +7,6 @@ static const struct {
     size_t len;
 } curves[LY_CURVE_COUNT] = {{"nistp256", 32}, {"nistp384", 48}, {"nistp521", 66}};
 
-const char *ly_curve_name(int curve)
-{
-    return curves[curve].name;
-}
-
 size_t ly_curve_len(int curve)
 {
     return curves[curve].len;

@@ -44,8 +44,7 @@ void ly_key_put_private_fields(const LyKeyNumbers *numbers, bool with_public, Ly
 /* Lengths and the cheap properties; no arithmetic. LY_ERROR_INVALID. */
 bool ly_key_numbers_check(const LyKeyNumbers *numbers, bool private_half, LyError *error);
 unsigned ly_key_numbers_bits(const LyKeyNumbers *numbers);
-const char *ly_curve_name(int curve); /* "nistp256" */
-size_t ly_curve_len(int curve);       /* bytes of a coordinate */
+size_t ly_curve_len(int curve); /* bytes of a coordinate */
 
 /* A private key from its numbers (public ones included); checks them. */
 LyKey *ly_key_new_numbers(LyCrypto *crypto, const LyKeyNumbers *numbers, LyBytes comment, LyError *error);

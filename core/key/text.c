@@ -106,7 +106,7 @@ LyBytes ly_text_options(LyBytes *line)
     return options;
 }
 
-bool ly_address_read(LyBytes text, LyAddress *address)
+static bool address_read(LyBytes text, LyAddress *address)
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     char copy[INET6_ADDRSTRLEN];
@@ -145,7 +145,7 @@ static LyAddressMatch match_cidr(LyBytes network_text, LyBytes bits_text, const 
     static const LyAddress zero = {0};
     LyAddress network;
     uint64_t bits;
-    if (!ly_address_read(network_text, &network) ||
+    if (!address_read(network_text, &network) ||
         !ly_bytes_number(bits_text, (uint64_t)network.len * 8, &bits))
         return LY_ADDRESS_MALFORMED;
     /* Bits behind the mask are a slip of the pen: 10.1.2.3/8 was meant narrower than it reads. */
@@ -163,7 +163,7 @@ static LyAddressMatch match_one(LyBytes entry, LyBytes text, const LyAddress *ad
     LyAddress other;
     if (ly_bytes_split(entry, '/', &network, &bits))
         return match_cidr(network, bits, address);
-    if (ly_address_read(entry, &other))
+    if (address_read(entry, &other))
         return other.len == address->len && same_prefix(&other, address, other.len * 8) ? LY_ADDRESS_MATCH
                                                                                         : LY_ADDRESS_ABSENT;
     if (!patterns || entry.len == 0)
@@ -179,7 +179,7 @@ LyAddressMatch ly_address_list_match(LyBytes list, LyBytes text, bool patterns)
     bool negated = false;
     if (list.len == 0)
         return LY_ADDRESS_MALFORMED;
-    if (!ly_address_read(text, &address))
+    if (!address_read(text, &address))
         return LY_ADDRESS_ABSENT;
     /* To the end in any case, so that a malformed entry is always told. */
     while (ly_names_next(&list, &entry)) {

@@ -27,8 +27,6 @@ typedef struct LyAddress {
     unsigned len; /* 4 or 16; IPv4 within IPv6 (::ffff:a.b.c.d) is kept as 4 */
 } LyAddress;
 
-bool ly_address_read(LyBytes text, LyAddress *address);
-
 typedef enum LyAddressMatch {
     LY_ADDRESS_MALFORMED = -2, /* the list holds what is no address, no CIDR and, with patterns, no pattern */
     LY_ADDRESS_NEGATED = -1,

@@ -52,10 +52,6 @@ struct LySftpClient {
     LyBuf body;                   /* any other reply that came in pieces */
 };
 
-/* Takes a request's slot and starts its packet: length, type, id. False when no more requests are taken. */
-bool ly_sftp_request_begin(LySftpClient *client, uint8_t type, uint8_t accept, LySftpDone done, void *user);
-/* Sends the packet, followed by `data`. 0, and the slot given back, when it became too long. */
-LySftpId ly_sftp_request_send(LySftpClient *client, LyBytes data);
 /* Asks limits@openssh.com. */
 LySftpId ly_sftp_ask_limits(LySftpClient *client, LySftpDone done, void *user);
 /* Gives the slot back and keeps the memory for the next request. */

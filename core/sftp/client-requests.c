@@ -4,7 +4,8 @@
 
 #define HEAD_LEN 9 /* length, type, id */
 
-bool ly_sftp_request_begin(LySftpClient *client, uint8_t type, uint8_t accept, LySftpDone done, void *user)
+/* Takes a request's slot and starts its packet: length, type, id. False when no more requests are taken. */
+static bool request_begin(LySftpClient *client, uint8_t type, uint8_t accept, LySftpDone done, void *user)
 {
     if (client->closed)
         return false;
@@ -32,7 +33,8 @@ void ly_sftp_request_release(LySftpClient *client, LySftpClientRequest *request)
     client->unused = request;
 }
 
-LySftpId ly_sftp_request_send(LySftpClient *client, LyBytes data)
+/* Sends the packet, followed by `data`. 0, and the slot given back, when it became too long. */
+static LySftpId request_send(LySftpClient *client, LyBytes data)
 {
     LySftpClientRequest *request = client->building;
     client->building = NULL;
@@ -53,7 +55,7 @@ LySftpId ly_sftp_request_send(LySftpClient *client, LyBytes data)
 
 static LySftpId send_plain(LySftpClient *client)
 {
-    return ly_sftp_request_send(client, (LyBytes){0});
+    return request_send(client, (LyBytes){0});
 }
 
 static bool path_fits(LyBytes path)
@@ -72,7 +74,7 @@ static const LySftpAttrs no_attrs;
 static LySftpId ask_path(LySftpClient *client, uint8_t type, uint8_t accept, LyBytes path,
                          const LySftpAttrs *attrs, LySftpDone done, void *user)
 {
-    if (!path_fits(path) || !ly_sftp_request_begin(client, type, accept, done, user))
+    if (!path_fits(path) || !request_begin(client, type, accept, done, user))
         return 0;
     ly_put_string(&client->packet, path);
     if (attrs)
@@ -84,7 +86,7 @@ static LySftpId ask_paths(LySftpClient *client, uint8_t type, LyBytes first, LyB
                           void *user)
 {
     if (!path_fits(first) || !path_fits(second) ||
-        !ly_sftp_request_begin(client, type, LY_SFTP_ACCEPT_OK, done, user))
+        !request_begin(client, type, LY_SFTP_ACCEPT_OK, done, user))
         return 0;
     ly_put_string(&client->packet, first);
     ly_put_string(&client->packet, second);
@@ -100,7 +102,7 @@ static LySftpId ask_handle(LySftpClient *client, uint8_t type, uint8_t accept, L
 LySftpId ly_sftp_open(LySftpClient *client, LyBytes path, uint32_t pflags, const LySftpAttrs *attrs,
                       LySftpDone done, void *user)
 {
-    if (!path_fits(path) || !ly_sftp_request_begin(client, SSH_FXP_OPEN, LY_SFTP_ACCEPT_HANDLE, done, user))
+    if (!path_fits(path) || !request_begin(client, SSH_FXP_OPEN, LY_SFTP_ACCEPT_HANDLE, done, user))
         return 0;
     ly_put_string(&client->packet, path);
     ly_put_u32(&client->packet, pflags);
@@ -116,7 +118,7 @@ LySftpId ly_sftp_close(LySftpClient *client, LyBytes handle, LySftpDone done, vo
 LySftpId ly_sftp_read(LySftpClient *client, LyBytes handle, uint64_t offset, uint32_t len, void *buffer,
                       LySftpDone done, void *user)
 {
-    if (!handle_fits(handle) || !ly_sftp_request_begin(client, SSH_FXP_READ, LY_SFTP_ACCEPT_DATA, done, user))
+    if (!handle_fits(handle) || !request_begin(client, SSH_FXP_READ, LY_SFTP_ACCEPT_DATA, done, user))
         return 0;
     client->building->buffer = buffer;
     client->building->len = len;
@@ -130,12 +132,12 @@ LySftpId ly_sftp_write(LySftpClient *client, LyBytes handle, uint64_t offset, Ly
                        void *user)
 {
     if (!handle_fits(handle) || data.len > LY_SFTP_PACKET_MAX ||
-        !ly_sftp_request_begin(client, SSH_FXP_WRITE, LY_SFTP_ACCEPT_OK, done, user))
+        !request_begin(client, SSH_FXP_WRITE, LY_SFTP_ACCEPT_OK, done, user))
         return 0;
     ly_put_string(&client->packet, handle);
     ly_put_u64(&client->packet, offset);
     ly_put_u32(&client->packet, (uint32_t)data.len);
-    return ly_sftp_request_send(client, data);
+    return request_send(client, data);
 }
 
 LySftpId ly_sftp_stat(LySftpClient *client, LyBytes path, LySftpDone done, void *user)
@@ -228,7 +230,7 @@ LySftpId ly_sftp_symlink(LySftpClient *client, LyBytes link, LyBytes target, LyS
 static bool begin_extended(LySftpClient *client, const char *name, uint8_t accept, LySftpDone done,
                            void *user)
 {
-    if (!ly_sftp_request_begin(client, SSH_FXP_EXTENDED, accept, done, user))
+    if (!request_begin(client, SSH_FXP_EXTENDED, accept, done, user))
         return false;
     ly_put_cstring(&client->packet, name);
     return true;
@@ -340,8 +342,8 @@ LySftpId ly_sftp_extended(LySftpClient *client, LyBytes name, LyBytes payload, L
 {
     uint8_t accept = LY_SFTP_ACCEPT_OK | LY_SFTP_ACCEPT_HANDLE | LY_SFTP_ACCEPT_NAME | LY_SFTP_ACCEPT_ATTRS |
                      LY_SFTP_ACCEPT_EXTENDED;
-    if (!path_fits(name) || !ly_sftp_request_begin(client, SSH_FXP_EXTENDED, accept, done, user))
+    if (!path_fits(name) || !request_begin(client, SSH_FXP_EXTENDED, accept, done, user))
         return 0;
     ly_put_string(&client->packet, name);
-    return ly_sftp_request_send(client, payload);
+    return request_send(client, payload);
 }

@@ -69,12 +69,13 @@ static const char *find_name(LySftpCachedName *cache, uint32_t id,
     return cached->name;
 }
 
-const char *ly_sftp_user_name(LySftpDirectory *directory, uint32_t uid)
+/* The name of a user or group, or "". */
+static const char *name_of_user(LySftpDirectory *directory, uint32_t uid)
 {
     return find_name(directory->users, uid, find_user);
 }
 
-const char *ly_sftp_group_name(LySftpDirectory *directory, uint32_t gid)
+static const char *name_of_group(LySftpDirectory *directory, uint32_t gid)
 {
     return find_name(directory->groups, gid, find_group);
 }
@@ -156,8 +157,8 @@ static void put_longname(LySftpDirectory *directory, const struct stat *found, t
     if (localtime_r(&found->st_mtime, &tm))
         strftime(when, sizeof when, recent ? "%b %e %H:%M" : "%b %e  %Y", &tm);
     snprintf(text, room, "%s %4lu %-8s %-8s %8llu %s %s", mode, (unsigned long)found->st_nlink,
-             name_or_number(ly_sftp_user_name(directory, found->st_uid), found->st_uid, user),
-             name_or_number(ly_sftp_group_name(directory, found->st_gid), found->st_gid, group),
+             name_or_number(name_of_user(directory, found->st_uid), found->st_uid, user),
+             name_or_number(name_of_group(directory, found->st_gid), found->st_gid, group),
              (unsigned long long)found->st_size, when, name);
 }
 
@@ -305,8 +306,8 @@ void ly_sftp_serve_users_groups(LySftpRequest *request)
     LyReader reader = ly_reader(request->extension_data);
     LyBytes uids = ly_get_string(&reader), gids = ly_get_string(&reader);
     LY_AUTO(ly_buf_free) LyBuf payload = LY_BUF(LY_SFTP_PACKET_MAX);
-    bool right = !reader.failed && put_names(directory, uids, ly_sftp_user_name, &payload) &&
-                 put_names(directory, gids, ly_sftp_group_name, &payload);
+    bool right = !reader.failed && put_names(directory, uids, name_of_user, &payload) &&
+                 put_names(directory, gids, name_of_group, &payload);
     if (!right)
         ly_sftp_reply_status(request, SSH_FX_BAD_MESSAGE, NULL);
     else if (payload.failed)

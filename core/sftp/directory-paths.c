@@ -171,7 +171,8 @@ static int step(Walk *walk, const char *component, int flags, mode_t mode, int *
     return 0;
 }
 
-int ly_sftp_path_walk(int root, const char *text, int flags, mode_t mode)
+/* The same by a walk over the components, for kernels without openat2(2). `text` begins at `root`. */
+static int path_walk(int root, const char *text, int flags, mode_t mode)
 {
     LY_AUTO_FREE Walk *walk = ly_new(Walk);
     int result = -1;
@@ -204,7 +205,7 @@ static int open_beneath(LySftpDirectory *directory, const char *text, int flags,
             return (int)fd;
         directory->walks = errno == ENOSYS;
     }
-    return directory->walks ? ly_sftp_path_walk(directory->root, text, flags, mode) : -1;
+    return directory->walks ? path_walk(directory->root, text, flags, mode) : -1;
 }
 
 int ly_sftp_path_open(LySftpDirectory *directory, LyBytes path, int flags, mode_t mode)

@@ -52,8 +52,6 @@ static inline bool ly_sftp_is_confined(const LySftpDirectory *directory)
 }
 /* openat(2) beneath the root, by flags O_*; the last component is followed unless O_NOFOLLOW. */
 int ly_sftp_path_open(LySftpDirectory *directory, LyBytes path, int flags, mode_t mode);
-/* The same by a walk over the components, for kernels without openat2(2). `text` begins at `root`. */
-int ly_sftp_path_walk(int root, const char *text, int flags, mode_t mode);
 
 /* Where an operation on a name itself happens: `name` in the directory `fd`, for the *at() calls without
  * following. */
@@ -82,9 +80,6 @@ void ly_sftp_serve_fstatvfs(LySftpRequest *request);
 /* Listings and names (directory-names.c). */
 
 void ly_sftp_attrs_of_stat(const struct stat *stat, LySftpAttrs *attrs);
-/* The name of a user or group, or "". */
-const char *ly_sftp_user_name(LySftpDirectory *directory, uint32_t uid);
-const char *ly_sftp_group_name(LySftpDirectory *directory, uint32_t gid);
 
 LySftpListing *ly_sftp_listing_open(LySftpDirectory *directory, LyBytes path);
 void ly_sftp_listing_close(LySftpListing *listing);

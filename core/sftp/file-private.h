@@ -6,8 +6,6 @@
 
 #define LY_SFTP_CHUNK_MAX (256u * 1024)
 
-/* The server's words, or the standard ones when it has none. */
-LyBytes ly_sftp_outcome_text(uint32_t status, LyBytes message);
 /* Bytes of one READ or WRITE: `wanted` (0: as many as may be), at most the server's limit. */
 uint32_t ly_sftp_chunk(uint32_t wanted, uint64_t limit);
 /* Why a request was refused: the session ended, or too many are open. */

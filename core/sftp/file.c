@@ -3,7 +3,8 @@
 
 #include "base/memory.h"
 
-LyBytes ly_sftp_outcome_text(uint32_t status, LyBytes message)
+/* The server's words, or the standard ones when it has none. */
+static LyBytes outcome_text(uint32_t status, LyBytes message)
 {
     LyBytes text = ly_bytes_trim(message);
     return text.len ? text : ly_bytes_str(ly_sftp_status_text(status));
@@ -13,7 +14,7 @@ void ly_sftp_outcome_error(const LySftpOutcome *outcome, LyError *error)
 {
     ly_error_set(error, outcome->status == SSH_FX_CONNECTION_LOST ? LY_ERROR_DISCONNECT : LY_ERROR_IO,
                  "cannot %s %s: %s", outcome->step ? outcome->step : "use", LY_PRINTABLE(outcome->path),
-                 LY_PRINTABLE(ly_sftp_outcome_text(outcome->status, outcome->message)));
+                 LY_PRINTABLE(outcome_text(outcome->status, outcome->message)));
 }
 
 uint32_t ly_sftp_chunk(uint32_t wanted, uint64_t limit)

@@ -68,12 +68,10 @@ LySftpTree *ly_tree_new(LySftpClient *client, const LyTreeClass *class, LyBytes 
                         void *user);
 /* Looks at the root and begins. NULL: refused, and the tree is freed. */
 LySftpTree *ly_tree_start(LySftpTree *tree);
-void ly_tree_free(LySftpTree *tree);
 void ly_tree_fail(LySftpTree *tree, uint32_t status, LyBytes message, const char *step, LyBytes path);
 void ly_tree_enter(LySftpTree *tree);
 void ly_tree_leave(LySftpTree *tree); /* goes on with what is to do; may free the tree */
 void ly_tree_list(LyTreeDir *dir, LySftpTree *tree);
-void ly_tree_left(LyTreeDir *dir, LySftpTree *tree); /* the directory is done with */
 
 LyTreeOp *ly_tree_op(LySftpTree *tree, LyTreeDir *dir, LyBytes path, const char *step);
 /* To say with each request of the operation: what comes is given to `replied`. */
@@ -81,7 +79,6 @@ void ly_tree_asked(LyTreeOp *op, LySftpId id, void (*replied)(LyTreeOp *op, LySf
 void ly_tree_replied(void *user, LySftpReply *reply); /* an LySftpDone; `user` is the operation */
 void ly_tree_op_fail(LyTreeOp *op, const LySftpReply *reply);
 void ly_tree_op_end(LyTreeOp *op);
-void ly_tree_op_ok(LyTreeOp *op, LySftpReply *reply); /* SSH_FX_OK ends the operation */
 bool ly_tree_is_directory(const LySftpAttrs *attrs);
 
 #endif

@@ -81,7 +81,7 @@ void ly_tree_op_fail(LyTreeOp *op, const LySftpReply *reply)
     ly_tree_fail(op->tree, status, reply->message, op->step, ly_buf_bytes(&op->path));
 }
 
-void ly_tree_op_ok(LyTreeOp *op, LySftpReply *reply)
+static void op_ok(LyTreeOp *op, LySftpReply *reply)
 {
     if (reply->status == SSH_FX_OK)
         ly_tree_op_end(op);
@@ -100,6 +100,8 @@ static void free_dir(LyTreeDir *dir)
     ly_free(dir);
 }
 
+static void directory_left(LyTreeDir *dir, LySftpTree *tree);
+
 static void check_left(LyTreeDir *dir, LySftpTree *tree)
 {
     if (tree->ended || !dir->listed || dir->leaving || dir->pending || dir->next < dir->entries.len)
@@ -110,10 +112,10 @@ static void check_left(LyTreeDir *dir, LySftpTree *tree)
     if (tree->class->leave)
         tree->class->leave(dir, tree);
     else
-        ly_tree_left(dir, tree);
+        directory_left(dir, tree);
 }
 
-void ly_tree_left(LyTreeDir *dir, LySftpTree *tree)
+static void directory_left(LyTreeDir *dir, LySftpTree *tree)
 {
     LyTreeDir *parent = dir->parent;
     free_dir(dir);
@@ -131,7 +133,7 @@ void ly_tree_op_end(LyTreeOp *op)
     if (!dir || tree->ended)
         return;
     if (dir->leaving) /* that was what leaving takes */
-        ly_tree_left(dir, tree);
+        directory_left(dir, tree);
     else
         check_left(dir, tree);
 }
@@ -317,7 +319,7 @@ static void stop(LySftpTree *tree)
     }
 }
 
-void ly_tree_free(LySftpTree *tree)
+static void tree_free(LySftpTree *tree)
 {
     ly_buf_free(&tree->from);
     ly_buf_free(&tree->to);
@@ -359,7 +361,7 @@ void ly_tree_leave(LySftpTree *tree)
     if (--tree->depth || !tree->dead)
         return;
     stop(tree);
-    ly_tree_free(tree);
+    tree_free(tree);
 }
 
 LySftpTree *ly_tree_start(LySftpTree *tree)
@@ -369,7 +371,7 @@ LySftpTree *ly_tree_start(LySftpTree *tree)
     LySftpId id = ly_sftp_lstat(tree->client, from, ly_tree_replied, op);
     if (!id) {
         free_op(op);
-        ly_tree_free(tree);
+        tree_free(tree);
         return NULL;
     }
     ly_tree_asked(op, id, looked);
@@ -385,7 +387,7 @@ void ly_sftp_tree_cancel(LySftpTree *tree)
     if (tree->depth)
         return;
     stop(tree);
-    ly_tree_free(tree);
+    tree_free(tree);
 }
 
 /* ---- walking ---- */
@@ -411,7 +413,7 @@ static void removed(LyTreeOp *op, LySftpReply *reply)
     if (reply->status == SSH_FX_NO_SUCH_FILE && op->dir) /* somebody else was faster */
         ly_tree_op_end(op);
     else
-        ly_tree_op_ok(op, reply);
+        op_ok(op, reply);
 }
 
 static void remove_entry(LySftpTree *tree, LyTreeDir *dir, LyBytes path, const LySftpAttrs *attrs)
@@ -424,7 +426,7 @@ static void remove_directory(LyTreeDir *dir, LySftpTree *tree)
 {
     LyBytes path = ly_buf_bytes(&dir->path);
     LyTreeOp *op = ly_tree_op(tree, dir, path, "remove");
-    ly_tree_asked(op, ly_sftp_rmdir(tree->client, path, ly_tree_replied, op), ly_tree_op_ok);
+    ly_tree_asked(op, ly_sftp_rmdir(tree->client, path, ly_tree_replied, op), op_ok);
 }
 
 LySftpTree *ly_sftp_remove_tree(LySftpClient *client, LyBytes root, LySftpFileDone done, void *user)
