@@ -13,11 +13,11 @@
 
 void ly_forward_failed(LyForward *forward, const LyError *error, bool fatal)
 {
-    if (forward->client)
-        ly_log(ly_client_log(forward->client), fatal ? LY_LOG_WARNING : LY_LOG_INFO, "forwarding: %s",
-               error->message);
     if (forward->options.failed)
         forward->options.failed(forward->options.user, forward, error, fatal);
+    else if (forward->client)
+        ly_log(ly_client_log(forward->client), fatal ? LY_LOG_WARNING : LY_LOG_INFO, "forwarding: %s",
+               error->message);
 }
 
 /* ---- life ---- */

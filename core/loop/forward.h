@@ -25,7 +25,7 @@ typedef struct LyForwardOptions { /* copied */
     bool unlink;
     mode_t unix_mode; /* of a local Unix socket; 0: 0600 */
     /* A connection could not be made, or the forward itself was refused by the server (`fatal`: it ended and
-     * should be freed). NULL: only logged. */
+     * should be freed). NULL: it is logged. */
     void (*failed)(void *user, LyForward *forward, const LyError *error, bool fatal);
     /* -R: the server listens; `port`: which (0: a Unix socket). NULL: nobody to tell. */
     void (*listening)(void *user, LyForward *forward, uint16_t port);
