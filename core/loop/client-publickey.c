@@ -401,6 +401,10 @@ bool ly_auth_publickey(LyClient *client)
         }
         ly_auth_sent(auth, LY_AUTH_PUBLICKEY);
         ly_log(ly_client_log(client), LY_LOG_DEBUG, "offering %s (%s)", candidate->path, auth->algorithm);
+        if (candidate->signer) { /* at hand, so that asking first would only cost a round trip */
+            sign(client);
+            return true;
+        }
         ly_userauth_publickey_probe(userauth(client), ly_bytes_str(auth->algorithm),
                                     ly_key_blob(candidate->key));
         return true;

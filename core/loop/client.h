@@ -31,7 +31,7 @@ typedef struct LyAsk {
 typedef enum LyAttemptKind {
     LY_ATTEMPT_NONE,
     LY_ATTEMPT_PASSWORD,             /* a change that the server wants is asked for (LY_ASK_NEW_PASSWORD) */
-    LY_ATTEMPT_PUBLICKEY,            /* one key */
+    LY_ATTEMPT_PUBLICKEY,            /* one key, which signs at once */
     LY_ATTEMPT_AGENT,                /* each key of the agent, until one is taken */
     LY_ATTEMPT_KEYBOARD_INTERACTIVE, /* the server's prompts come as `interactive` or `ask` */
     LY_ATTEMPT_HOSTBASED,            /* with a host's key */
