@@ -39,10 +39,12 @@ static void write_log(void *user, LyLogLevel level, const char *message)
     example_say(user, "%s", message);
 }
 
-/* SIGINT and the like end the loop, so that main can put the terminal right and remove sockets. */
+/* SIGINT and the like end the loop, so that main can put the terminal right and remove sockets. While a
+ * question is open the prompter may see the key first, and ends the program by SIGINT: the status is the
+ * same. */
 static void signalled(void *user, int number)
 {
-    example_end(user, EXAMPLE_FAILED);
+    example_end(user, number == SIGINT ? 128 + SIGINT : EXAMPLE_FAILED);
 }
 
 void example_init(Example *example, int argc, char **argv, const char *usage)
