@@ -402,6 +402,7 @@ check "socket activation: ends with 0, and the socket stays" "0 yes" "$? $([ -S 
 unset SSH_AUTH_SOCK
 # Variables that are meant for another process, or say nothing that can be: it makes a socket of its own.
 for given in "LISTEN_FDS=1 LISTEN_PID=1" "LISTEN_FDS=1" "LISTEN_FDS=x LISTEN_PID=self" "LISTEN_FDS=0 LISTEN_PID=self" "LISTEN_FDS=3 LISTEN_PID=self"; do
+    rm -f "$dir/out" # the line that is waited for is not the last one's
     sh -c 'for word in $1; do export "$(echo "$word" | sed "s/self/$$/")"; done; shift; exec "$@"' - "$given" "$agent" -D >"$dir/out" 2>"$dir/log" 3</dev/null &
     pid=$!
     pids[pid]=1
