@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/auto.h"
-#include "key/read.h"
 #include "loop/program.h"
+#include "read-key.h"
 
 #define TIMES_MAX 256
 
@@ -222,22 +222,6 @@ static void closed(void *user, const LyError *error, bool final)
     ly_loop_quit(application->loop);
 }
 
-static LyKey *read_key(Application *application, const char *path)
-{
-    char text[16384];
-    FILE *file = fopen(path, "r");
-    size_t len = file ? fread(text, 1, sizeof text, file) : 0;
-    LyError error = {0};
-    LyKey *key = ly_key_read(application->crypto, ly_bytes(text, len), NULL, &error);
-    if (file)
-        fclose(file);
-    if (!key) {
-        fprintf(stderr, "%s: %s\n", path, error.message);
-        exit(2);
-    }
-    return key;
-}
-
 static void log_line(void *user, LyLogLevel level, const char *message)
 {
     printf("log: %s\n", message);
@@ -268,7 +252,7 @@ int main(int argc, char **argv)
             options.port = (uint16_t)atoi(optarg);
             break;
         case 'k':
-            *attempt = (LyAttempt){.kind = LY_ATTEMPT_PUBLICKEY, .key = read_key(&application, optarg)};
+            *attempt = (LyAttempt){.kind = LY_ATTEMPT_PUBLICKEY, .key = read_key(application.crypto, optarg)};
             application.attempt_count++;
             break;
         case 'A':
@@ -289,7 +273,7 @@ int main(int argc, char **argv)
             break;
         case 'H':
             *attempt = (LyAttempt){.kind = LY_ATTEMPT_HOSTBASED,
-                                   .key = read_key(&application, optarg),
+                                   .key = read_key(application.crypto, optarg),
                                    .local_host = LY_BYTES("here.example"),
                                    .local_user = LY_BYTES("me")};
             application.attempt_count++;

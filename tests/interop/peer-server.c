@@ -20,8 +20,8 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "connection/forward.h"
-#include "key/read.h"
 #include "loop/server.h"
+#include "read-key.h"
 #include "sftp/directory.h"
 
 #define HOST_KEYS_MAX 8
@@ -502,18 +502,11 @@ static void quit(void *user, int signal)
 static void add_host_key(Application *application, const char *path)
 {
     LyTransportOptions *transport = &application->options.session.transport;
-    char text[16384];
-    FILE *file = fopen(path, "r");
-    size_t len = file ? fread(text, 1, sizeof text, file) : 0;
-    LyError error = {0};
-    LyKey *key = ly_key_read(transport->crypto, ly_bytes(text, len), NULL, &error);
-    if (file)
-        fclose(file);
-    if (!key || transport->host_key_count == HOST_KEYS_MAX) {
-        fprintf(stderr, "%s: %s\n", path, error.message);
+    if (transport->host_key_count == HOST_KEYS_MAX) {
+        fprintf(stderr, "%s: %d host keys are enough\n", path, HOST_KEYS_MAX);
         exit(2);
     }
-    application->host_keys[transport->host_key_count++] = key;
+    application->host_keys[transport->host_key_count++] = read_key(transport->crypto, path);
 }
 
 int main(int argc, char **argv)
